@@ -1,0 +1,133 @@
+"""Order and batches: who may travel now, and with whom.
+
+Lanes keep the order. A row has several identities: its key, its match value, the match value it had before. It queues
+under each of them and is ready when it heads every queue it stands in, so two versions of one key are never under way
+at once and a row that takes over another's match value waits for it. Batches fill with ready rows; since two rows that
+share an identity are never ready together, a batch holds each key and each match value once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from penstock.records import Action, Batch, Limits, Row, RowKey, Sync
+
+
+def key_identity(sync: Sync, key: RowKey) -> str:
+    """Name the lane of a row key."""
+    return f"k\0{sync.stream}\0{key}"
+
+
+def match_identity(sync: Sync, match: str) -> str:
+    """Name the lane of a match value, shared by all syncs of the object."""
+    return f"m\0{sync.object}\0{match}"
+
+
+class Lanes:
+    """The queues of all rows that are not settled yet, by identity."""
+
+    def __init__(self) -> None:
+        self._queues: dict[str, deque[Row]] = {}
+        self.rows = 0
+        self.bytes = 0
+
+    def tail(self, identity: str) -> Row | None:
+        """Return the youngest row under an identity."""
+        queue = self._queues.get(identity)
+        return queue[-1] if queue else None
+
+    def enter(self, row: Row, identities: tuple[str, ...]) -> bool:
+        """Queue a row under its identities, each once; tell whether it is ready at once."""
+        row.identities = identities
+        ready = True
+        for identity in identities:
+            queue = self._queues.get(identity)
+            if queue is None:
+                self._queues[identity] = deque((row,))
+            else:
+                queue.append(row)
+                ready = False
+        self.rows += 1
+        self.bytes += len(row.body)
+        return ready
+
+    def leave(self, row: Row) -> list[Row]:
+        """Take a settled row out; return the rows that became ready by it, oldest first."""
+        self.rows -= 1
+        self.bytes -= len(row.body)
+        heads: list[Row] = []
+        for identity in row.identities:
+            queue = self._queues[identity]
+            if queue[0] is not row:
+                raise AssertionError("a row left its lane before the rows ahead of it")
+            queue.popleft()
+            if not queue:
+                del self._queues[identity]
+            elif queue[0] not in heads:
+                heads.append(queue[0])
+        return [head for head in heads if all(self._queues[i][0] is head for i in head.identities)]
+
+    def replace_body(self, row: Row, body: bytes) -> None:
+        """Give a waiting row the payload of a newer version."""
+        self.bytes += len(body) - len(row.body)
+        row.body = body
+
+
+class Batcher:
+    """Collects ready rows into batches, one open batch per sync and action."""
+
+    def __init__(self, limits: Limits, max_age: float) -> None:
+        self._limits = limits
+        self._max_age = max_age
+        self._open: dict[tuple[str, Action], Batch] = {}
+
+    def add(self, row: Row, now: float) -> list[Batch]:
+        """Put a row into the open batch of its sync and action; return the batches that are full by it."""
+        full: list[Batch] = []
+        where = (row.sync.stream, row.action)
+        batch = self._open.get(where)
+        if batch and batch.size + len(row.body) > self._limits.body_bytes:
+            full.append(self._seal(where))
+            batch = None
+        if batch is None:
+            batch = self._open[where] = Batch(row.sync, row.action, [], opened_at=now)
+        batch.rows.append(row)
+        batch.size += len(row.body)
+        if len(batch.rows) >= self._limits.rows:
+            full.append(self._seal(where))
+        return full
+
+    def fits(self, row: Row, more: int) -> bool:
+        """Tell whether an unsealed row may grow by so many bytes where it is."""
+        batch = self._open.get((row.sync.stream, row.action))
+        if batch is None or not any(r is row for r in batch.rows):
+            return True
+        if batch.size + more > self._limits.body_bytes:
+            return False
+        batch.size += more
+        return True
+
+    def due(self, now: float, *, everything: bool = False) -> list[Batch]:
+        """Seal the batches that are old enough, or all of them."""
+        ripe = [w for w, b in self._open.items() if everything or now - b.opened_at >= self._max_age]
+        return [self._seal(where) for where in ripe]
+
+    def next_due(self) -> float | None:
+        """Return when the oldest open batch will be old enough."""
+        return min((b.opened_at + self._max_age for b in self._open.values()), default=None)
+
+    def _seal(self, where: tuple[str, Action]) -> Batch:
+        batch = self._open.pop(where)
+        for row in batch.rows:
+            row.sealed = True
+        return batch
+
+
+def halves(batch: Batch) -> tuple[Batch, Batch]:
+    """Split a batch that was refused whole, to find the row that spoils it."""
+    middle = len(batch.rows) // 2
+    first, second = batch.rows[:middle], batch.rows[middle:]
+    return (
+        Batch(batch.sync, batch.action, first, sum(len(r.body) for r in first)),
+        Batch(batch.sync, batch.action, second, sum(len(r.body) for r in second)),
+    )

@@ -1,0 +1,383 @@
+"""The delivery: takes mapped rows, and sees each to its end.
+
+It is one state machine in one thread. Sending is somebody else's (a Sender), time is passed in, and nothing here
+sleeps; so a test can stop it between any two steps and start again from the ledger. Each turn does, in this order:
+read what answers came, let waiting rows forward, seal batches, commit intents and settlements in one transaction,
+then settle receipts and send. The order is the promise: an intent is durable before its batch is sent, and a
+settlement before its receipt counts.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from random import Random
+from typing import Protocol
+
+from typing_extensions import assert_never
+
+from penstock.batching import Batcher, Lanes, halves
+from penstock.checkpoint import Checkpoint, Epoch
+from penstock.errors import (
+    BatchRefused,
+    Fault,
+    NoAnswer,
+    NotAccepted,
+    Refusal,
+    Stop,
+    Throttled,
+    TooManyRejects,
+    Unavailable,
+)
+from penstock.intake import Intake, Offered
+from penstock.ledger import Ledger
+from penstock.records import (
+    Again,
+    Batch,
+    Delivered,
+    Destination,
+    Outcome,
+    Rejected,
+    Request,
+    Response,
+    Retry,
+    Row,
+    Sync,
+    Unknown,
+)
+from penstock.retry import RetryPolicy
+from penstock.settlement import OpenSync, Settlement
+from penstock.throttle import Throttle
+
+Answer = Response | NoAnswer
+
+
+class Sender(Protocol):
+    """Carries requests to the destination and brings the answers, in any order. Never blocks."""
+
+    def submit(self, ticket: int, request: Request) -> None:
+        """Start sending a request."""
+
+    def take(self) -> list[tuple[int, Answer]]:
+        """Return the answers that came since the last call."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The numbers of a delivery. Ages and intervals are in seconds."""
+
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    batch_age: float = 1.0
+    max_rows: int = 20_000
+    """rows unsettled in memory before reading stops"""
+    max_bytes: int = 64 * 2**20
+    throttled_in_a_row: int = 20
+    """answers that ask for patience, without a success between them, before they count as failures"""
+    unacknowledged: int = 3
+    """times that answers may leave a row out before it is kept as a reject"""
+    commit_rows: int = 1_000
+    commit_age: float = 0.05
+    hopeless: int = 500
+    """first rows all refused: then the mapping is wrong, not the rows"""
+    judged_from: int = 20
+    """rejects from which on their share counts"""
+
+
+class Delivery:
+    """Takes rows by `offer`, moves them by `turn`, and is done when `idle`."""
+
+    def __init__(
+        self,
+        destination: Destination,
+        ledger: Ledger,
+        sender: Sender,
+        checkpoint: Checkpoint,
+        policy: Policy | None = None,
+        chance: Random | None = None,
+    ) -> None:
+        self.policy = policy or Policy()
+        self.calls = 0
+        self.syncs: dict[str, OpenSync] = {}
+        self.stopped: Stop | None = None
+        """set once the run must end; nothing new is sent from then on"""
+        self._destination = destination
+        self._ledger = ledger
+        self._sender = sender
+        self._chance = chance or Random()  # noqa: S311 - jitter, no secret
+        self._lanes = Lanes()
+        self._batcher = Batcher(destination.limits, self.policy.batch_age)
+        self._throttle = Throttle(destination.limits.requests, destination.limits.window)
+        self._settlement = Settlement(ledger, checkpoint, self._lanes)
+        self._intake = Intake(destination.limits, ledger, self._lanes, self._batcher, self._settlement)
+        self._intended: list[Batch] = []
+        self._sendable: deque[Batch] = deque()
+        """batches whose intent is durable"""
+        self._in_flight: dict[int, Batch] = {}
+        self._waiting: list[tuple[float, int, list[Row]]] = []
+        self._tickets = count(1)
+        self._completing: list[OpenSync] = []
+        self._throttled_in_a_row = 0
+        self._now = 0.0
+
+    def open(self, sync: Sync) -> OpenSync:
+        """Start a sync, or return the one that is open. Raises Misconfigured when it cannot start."""
+        if sync.stream not in self.syncs:
+            self.syncs[sync.stream] = self._settlement.open(sync)
+        return self.syncs[sync.stream]
+
+    def offer(self, opened: OpenSync, epoch: Epoch, rows: Sequence[Offered], now: float) -> None:
+        """Take mapped and invalid rows in reading order, each with a receipt of `epoch`."""
+        self._settlement.now = now
+        self._intake.offer(opened, epoch, rows, now)
+        self._judge(opened)
+
+    def complete(self, opened: OpenSync) -> None:
+        """Take the tap's word that the stream was read whole; it is acted on when all its rows are settled."""
+        self._completing.append(opened)
+
+    def turn(self, now: float, *, flush: bool = False) -> None:
+        """Do everything that can be done without waiting. `flush` seals batches whatever their age."""
+        self._now = self._settlement.now = now
+        for ticket, answer in self._sender.take():
+            self._receive(self._in_flight.pop(ticket), answer)
+        while self._waiting and self._waiting[0][0] <= now:
+            self._intake.again(heapq.heappop(self._waiting)[2], now)
+        while self._settlement.released:
+            self._let_forward()
+        if self._completing and not self._lanes.rows:
+            for opened in self._completing:
+                self._settlement.complete(opened)
+            self._completing.clear()
+        if self.stopped is None:
+            self._intake.sealed += self._batcher.due(now, everything=flush or (not self._in_flight and not self.room))
+            self._intend()
+        self._commit_when_due(flush)
+        if self.stopped is None:
+            self._dispatch()
+
+    @property
+    def room(self) -> bool:
+        """Tell whether more rows may be read."""
+        return self._lanes.rows < self.policy.max_rows and self._lanes.bytes < self.policy.max_bytes
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether every row is settled and durable."""
+        return not self._lanes.rows and not self._settlement.pending and not self._completing
+
+    @property
+    def in_flight(self) -> int:
+        """Return how many requests are under way."""
+        return len(self._in_flight)
+
+    def next_due(self, now: float) -> float | None:
+        """Return when a turn will next have something to do, answers aside; None when nothing is due."""
+        due: list[float] = []
+        if self._waiting:
+            due.append(self._waiting[0][0])
+        if self._settlement.dirty_since is not None:
+            due.append(self._settlement.dirty_since + self.policy.commit_age)
+        if self.stopped is None:
+            if self._sendable and len(self._in_flight) < self._destination.limits.concurrency:
+                due.append(self._throttle.ready_at(now))
+            batch_due = self._batcher.next_due()
+            if batch_due is not None:
+                due.append(batch_due)
+        return min(due, default=None)
+
+    def abandon(self) -> None:
+        """End the run's sending: what was never sent is no longer intended, what is in flight stays in doubt.
+
+        The intents of requests without an answer stay open in the ledger, so the next run treats them as unknown.
+        """
+        for batch in [*self._sendable, *self._intended]:
+            self._settlement.close_intent(self.syncs[batch.sync.stream], batch, [])
+        self._sendable.clear()
+        self._intended.clear()
+        self._commit()
+
+    def _let_forward(self) -> None:
+        released, self._settlement.released = self._settlement.released, []
+        for stream, opened in self.syncs.items():
+            rows = [row for row in released if row.sync.stream == stream]
+            if rows:
+                self._intake.readmit(opened, rows, self._now)
+
+    def _intend(self) -> None:
+        sealed, self._intake.sealed = self._intake.sealed, []
+        for batch in sealed:
+            opened = self.syncs[batch.sync.stream]
+            self._intake.drop_reverted(opened, batch)
+            if batch.rows:
+                self._settlement.intend(opened, batch)
+                self._intended.append(batch)
+
+    def _commit_when_due(self, flush: bool) -> None:
+        if self._settlement.dirty_since is None:
+            return
+        waited = self._now - self._settlement.dirty_since >= self.policy.commit_age
+        starving = not self._sendable and len(self._in_flight) < self._destination.limits.concurrency
+        if waited or flush or starving or self._ledger.dirty >= self.policy.commit_rows:
+            self._commit()
+
+    def _commit(self) -> None:
+        self._settlement.commit()
+        self._sendable.extend(self._intended)
+        self._intended.clear()
+
+    def _dispatch(self) -> None:
+        while self._sendable and len(self._in_flight) < self._destination.limits.concurrency:
+            if self._throttle.ready_at(self._now) > self._now:
+                return
+            batch = self._sendable.popleft()
+            for row in batch.rows:
+                row.attempts += 1
+            self._throttle.take(self._now)
+            self.calls += 1
+            ticket = next(self._tickets)
+            self._in_flight[ticket] = batch
+            self._sender.submit(ticket, self._destination.encode(batch))
+
+    # -- answers ------------------------------------------------------------------------------------------
+
+    def _receive(self, batch: Batch, answer: Answer) -> None:
+        """Turn one answer into one outcome per row, and see to each."""
+        opened = self.syncs[batch.sync.stream]
+        if isinstance(answer, NoAnswer):
+            outcome: Outcome = Unknown(answer.reason) if answer.sent else Retry(answer.reason)
+            self._conclude(opened, batch, [outcome] * len(batch.rows))
+            return
+        gauge = self._destination.gauge(answer)
+        if gauge is not None:
+            self._throttle.learn(gauge, self._now, len(self._in_flight))
+        try:
+            outcomes = self._destination.decode(answer, batch)
+        except Refusal as refusal:
+            self._refused(opened, batch, refusal)
+        except Stop as stop:
+            self._settlement.close_intent(opened, batch, batch.rows)
+            self.stop(stop)
+        else:
+            if len(outcomes) != len(batch.rows):
+                raise AssertionError("a target must return one outcome per row of the batch")
+            self._conclude(opened, batch, outcomes)
+
+    def _refused(self, opened: OpenSync, batch: Batch, refusal: Refusal) -> None:
+        outcome: Outcome
+        if isinstance(refusal, BatchRefused) and len(batch.rows) > 1:
+            self._settlement.close_intent(opened, batch, [])
+            opened.counts["batches_halved"] += 1
+            for row in batch.rows:
+                row.attempts -= 1  # being split is no failure of the row
+            self._intake.sealed += halves(batch)
+            return
+        if isinstance(refusal, BatchRefused):
+            outcome = Rejected(refusal.code, refusal.message, refusal.field)
+        elif isinstance(refusal, Throttled):
+            outcome = self._slow_down(opened, batch, refusal)
+        elif isinstance(refusal, Unavailable):
+            outcome = Unknown(str(refusal))
+        else:
+            outcome = Unknown(str(refusal), answered=isinstance(refusal, NotAccepted))
+        self._conclude(opened, batch, [outcome] * len(batch.rows))
+
+    def _slow_down(self, opened: OpenSync, batch: Batch, refusal: Throttled) -> Retry:
+        """Wait as told, or longer each time. Being throttled is no failure of a row, so it has a budget of its own."""
+        opened.counts["throttled"] += 1
+        self._throttled_in_a_row += 1
+        wait = self.policy.retry.wait(self._throttled_in_a_row, self._chance, refusal.after)
+        self._throttle.pause(self._now + wait)
+        if self._throttled_in_a_row <= self.policy.throttled_in_a_row:
+            for row in batch.rows:
+                row.attempts -= 1
+        return Retry(str(refusal), wait)
+
+    def _conclude(self, opened: OpenSync, batch: Batch, outcomes: Sequence[Outcome]) -> None:
+        delivered: list[tuple[Row, Delivered]] = []
+        rejected: list[tuple[Row, Rejected]] = []
+        later: list[tuple[Row, str, float | None]] = []
+        doubtful: list[Row] = []
+        for row, outcome in zip(batch.rows, outcomes, strict=True):
+            match outcome:
+                case Delivered():
+                    delivered.append((row, outcome))
+                case Rejected():
+                    rejected.append((row, outcome))
+                case Again():
+                    self._settlement.redirect(opened, row, outcome.action, outcome.destination_id)
+                    later.append((row, outcome.reason, 0.0))
+                case Retry():
+                    later.append((row, outcome.reason, outcome.after))
+                case Unknown():
+                    doubtful.append(row)
+                    if outcome.answered and row.attempts >= self.policy.unacknowledged:
+                        rejected.append((row, Rejected("not_acknowledged", outcome.reason)))
+                    else:
+                        later.append((row, outcome.reason, None))
+                case _:
+                    assert_never(outcome)
+        opened.counts["unknown"] += len(doubtful)
+        self._settlement.close_intent(opened, batch, doubtful)
+        if delivered:
+            self._throttled_in_a_row = 0
+            self._settlement.delivered(opened, delivered)
+        if rejected:
+            self._settlement.rejected(opened, rejected, "rejected")
+        self._judge(opened)
+        self._put_off(opened, later)
+
+    def _put_off(self, opened: OpenSync, later: Sequence[tuple[Row, str, float | None]]) -> None:
+        """Let rows wait for their next attempt, those of one batch together; end the run when a budget is spent."""
+        if not later:
+            return
+        spent = next((reason for row, reason, _ in later if row.attempts >= self.policy.retry.attempts), None)
+        if spent is not None:
+            self.stop(
+                Fault(
+                    f"stream {opened.sync.stream}: no success in {self.policy.retry.attempts} attempts; last: {spent}",
+                    "the rows concerned were not acknowledged; run again when the destination answers",
+                )
+            )
+            return
+        opened.counts["retried"] += len(later)
+        waits: dict[float | None, list[Row]] = {}
+        for row, _, after in later:
+            waits.setdefault(after, []).append(row)
+        for after, rows in waits.items():
+            wait = self.policy.retry.wait(rows[0].attempts, self._chance, after)
+            heapq.heappush(self._waiting, (self._now + wait, next(self._tickets), rows))
+
+    # -- ending -------------------------------------------------------------------------------------------
+
+    def stop(self, why: Stop) -> None:
+        """Send nothing more. The first reason counts."""
+        self.stopped = self.stopped or why
+
+    def _judge(self, opened: OpenSync) -> None:
+        """Stop at once when the first rows were all refused: then it is the mapping."""
+        counts = opened.counts
+        good = counts["created"] + counts["updated"] + counts["unchanged"]
+        if good == 0 and opened.refused >= self.policy.hopeless:
+            self.stop(
+                TooManyRejects(
+                    f"stream {opened.sync.stream}: the first {opened.refused} rows were all refused",
+                    "see `penstock rejects` for the reasons, and look at the mapping first",
+                )
+            )
+
+    def verdict(self) -> Stop | None:
+        """Judge a run that was read to its end: more rejects than a sync allows are no success."""
+        for opened in self.syncs.values():
+            counts = opened.counts
+            refused = opened.refused
+            attempted = refused + counts["created"] + counts["updated"]
+            if refused >= self.policy.judged_from and refused > opened.sync.max_rejected_share * attempted:
+                return TooManyRejects(
+                    f"stream {opened.sync.stream}: {refused} of {attempted} rows attempted were refused, "
+                    f"allowed is a share of {opened.sync.max_rejected_share:g}",
+                    "see `penstock rejects` for the reasons; the other rows were delivered",
+                )
+        return None

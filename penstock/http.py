@@ -1,0 +1,227 @@
+"""Sending requests: with a deadline, a size cap, no redirects, no hidden retries, only to where we were told.
+
+`requests` is asked for one thing at a time: it never follows a redirect (it would turn a redirected PATCH into a
+GET and report success), never retries, and its answer is read by us, so that a dripping body ends at the deadline.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError
+
+from penstock.errors import Fault, Misconfigured, NoAnswer
+from penstock.records import Request, Response
+
+_CHUNK = 1 << 16
+
+
+def checked_url(setting: str, url: str, domains: Sequence[str]) -> str:
+    """Return a base URL without its trailing slash, if it may receive credentials.
+
+    https and one of the vendor's domains; or plain http to a loopback address, which is the sandbox.
+    Raises Misconfigured otherwise.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise Misconfigured(f"setting {setting}: not a URL") from error
+    host = (parts.hostname or "").lower()
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise Misconfigured(f"setting {setting}: give scheme, host and path only")
+    if parts.scheme == "http" and _is_loopback(host):
+        return url.rstrip("/")
+    if parts.scheme != "https":
+        raise Misconfigured(f"setting {setting}: must begin with https:// (http:// is for a sandbox on 127.0.0.1 only)")
+    if port not in (None, 443) or not any(host == d or host.endswith("." + d) for d in domains):
+        raise Misconfigured(f"setting {setting}: the host must be {' or '.join(domains)} or one of its subdomains")
+    return url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Http:
+    """One destination, one set of credentials. Safe to use from several threads; each has its own connection."""
+
+    def __init__(
+        self,
+        base_url: str,
+        auth: AuthBase,
+        user_agent: str,
+        *,
+        connect_timeout: float = 10.0,
+        deadline: float = 60.0,
+        max_body: int = 64 * 2**20,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._base_url = base_url
+        self._auth = auth
+        self._headers = {"User-Agent": user_agent, "Accept": "application/json", "Content-Type": "application/json"}
+        self._connect_timeout = connect_timeout
+        self._deadline = deadline
+        self._max_body = max_body
+        self._clock = clock
+        self._local = threading.local()
+
+    def send(self, request: Request) -> Response:
+        """Send one request and read its answer to the end. Raises NoAnswer."""
+        ends = self._clock() + self._deadline
+        try:
+            answer = self._session().request(
+                request.method,
+                self._base_url + request.path,
+                data=request.body,
+                headers=dict(request.headers),
+                timeout=(self._connect_timeout, self._deadline),
+                allow_redirects=False,
+                stream=True,
+            )
+        except requests.ConnectTimeout as error:
+            raise NoAnswer("no connection in time", sent=False) from error
+        except requests.exceptions.SSLError as error:
+            raise NoAnswer("the server's certificate was not accepted", sent=False) from error
+        except requests.RequestException as error:
+            raise NoAnswer(_reason(error), sent=not _never_connected(error)) from error
+        try:
+            body = self._read(answer, ends)
+        finally:
+            answer.close()
+        return Response(answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, body)
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = requests.Session()
+            session.auth = self._auth
+            session.headers.update(self._headers)
+            session.mount("https://", HTTPAdapter(max_retries=0, pool_maxsize=1))
+            session.mount("http://", HTTPAdapter(max_retries=0, pool_maxsize=1))
+        return session
+
+    def _read(self, answer: requests.Response, ends: float) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        try:
+            while part := answer.raw.read1(_CHUNK, decode_content=True):
+                parts.append(part)
+                size += len(part)
+                if size > self._max_body:
+                    raise NoAnswer("the answer is larger than any answer should be", sent=True)
+                if self._clock() > ends:
+                    raise NoAnswer("the answer did not end in time", sent=True)
+        except (HTTPError, OSError) as error:
+            raise NoAnswer("the connection broke in the middle of the answer", sent=True) from error
+        body = b"".join(parts)
+        announced = answer.headers.get("Content-Length")
+        if (
+            announced
+            and announced.isdigit()
+            and not answer.headers.get("Content-Encoding")
+            and len(body) != int(announced)
+        ):
+            raise NoAnswer("the answer is shorter than it announced", sent=True)
+        return body
+
+
+def _never_connected(error: requests.RequestException) -> bool:
+    """Tell whether the connection was refused or the name unknown: then nothing can have been applied."""
+    cause = error.args[0] if error.args else None
+    inner = getattr(cause, "reason", cause)
+    return type(inner).__name__ in {"NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "ProxyError"}
+
+
+def _reason(error: requests.RequestException) -> str:
+    """Name a failure by its kind alone: the library's text can hold the URL."""
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    return "the connection was refused" if _never_connected(error) else "the connection was lost"
+
+
+class ThreadSender:
+    """Sends requests in threads; `fileno` becomes readable when an answer is there to `take`."""
+
+    def __init__(self, http: Http, threads: int) -> None:
+        self._http = http
+        self._work: queue.SimpleQueue[tuple[int, Request]] = queue.SimpleQueue()
+        self._answers: deque[tuple[int, Response | NoAnswer]] = deque()
+        self._readable, self._writable = os.pipe()
+        os.set_blocking(self._readable, False)
+        os.set_blocking(self._writable, False)
+        for n in range(threads):
+            threading.Thread(target=self._run, name=f"sender-{n}", daemon=True).start()
+
+    def submit(self, ticket: int, request: Request) -> None:
+        """Start sending a request."""
+        self._work.put((ticket, request))
+
+    def take(self) -> list[tuple[int, Response | NoAnswer]]:
+        """Return the answers that came since the last call."""
+        with suppress(BlockingIOError):
+            os.read(self._readable, 4096)
+        return [self._answers.popleft() for _ in range(len(self._answers))]
+
+    def fileno(self) -> int:
+        """Return a descriptor to wait on."""
+        return self._readable
+
+    def wakeup_fd(self) -> int:
+        """Return a descriptor that makes `fileno` readable when something is written to it."""
+        return self._writable
+
+    def _run(self) -> None:
+        while True:
+            ticket, request = self._work.get()
+            try:
+                answer: Response | NoAnswer = self._http.send(request)
+            except NoAnswer as no_answer:
+                answer = no_answer
+            except Exception as error:
+                answer = NoAnswer(f"sending failed: {type(error).__name__}", sent=True)
+            self._answers.append((ticket, answer))
+            with suppress(BlockingIOError):  # a full pipe is readable already
+                os.write(self._writable, b".")
+
+
+def asker(
+    http: Http, waits: Sequence[float] = (0.5, 1.0, 2.0, 4.0), pause: Callable[[float], None] = time.sleep
+) -> Callable[[Request], Response]:
+    """Return a function that sends one request at start-up, and again after each of `waits` seconds if need be."""
+
+    def ask(request: Request) -> Response:
+        reason = ""
+        for wait in (*waits, None):
+            try:
+                response = http.send(request)
+            except NoAnswer as error:
+                reason = error.reason
+            else:
+                if response.status != 429 and response.status < 500:
+                    return response
+                reason = f"status {response.status}"
+            if wait is not None:
+                pause(wait)
+        raise Fault(
+            f"{request.method} {request.path} failed {len(waits) + 1} times; last: {reason}",
+            "check that the destination can be reached from here and is up, then run again",
+        )
+
+    return ask

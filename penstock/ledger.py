@@ -1,0 +1,410 @@
+"""The durable memory of a target: what was last sent, what was refused, what is in flight, how runs went.
+
+SQLite in WAL mode with synchronous=FULL: what has been committed survives the death of the process and of the
+machine. Nothing here commits by itself: the delivery collects intents and settlements and commits them in groups,
+so that one flush to disk serves many rows. One process writes one sync; several syncs may share a file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+import stat
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from penstock.errors import Fault, Misconfigured
+from penstock.records import Action, KnownRow, Record, RowKey
+
+SCHEMA_VERSION = 1
+LOOKUP = 500
+"""keys per look-up statement; a fixed number keeps the prepared statement"""
+_SCHEMA = """
+create table if not exists meta(name text primary key, value text not null) without rowid;
+create table if not exists syncs(sync integer primary key, stream text not null unique, object text not null);
+create table if not exists records(
+  sync integer not null, row_key text not null, seq integer not null,
+  match_value text, fingerprint blob, destination_id text, delivered_at real, left_at real,
+  primary key(sync, row_key)) without rowid;
+create index if not exists records_match on records(sync, match_value);
+create table if not exists rejects(
+  sync integer not null, row_key text not null, kind text not null, code text not null, field text,
+  message text not null, record blob not null, attempts integer not null default 1,
+  first_at real not null, last_at real not null, run integer not null,
+  primary key(sync, row_key)) without rowid;
+create table if not exists intents(
+  intent integer primary key, sync integer not null, run integer not null, action text not null,
+  keys text not null, matches text not null, fingerprints blob not null, at real not null);
+create table if not exists runs(
+  run integer primary key, started_at real not null, ended_at real, pid integer not null, version text not null,
+  exit_code integer, ending text, calls integer not null default 0, counts text not null default '{}');
+"""
+
+
+class Seen:
+    """Which rows of a sync were met in this run: one bit per ledger row, not a write per row."""
+
+    def __init__(self, first_new: int) -> None:
+        self.first_new = first_new
+        """rows numbered from here on were added in this run"""
+        self.count = 0
+        self._bits = bytearray((first_new >> 3) + 1)
+
+    def mark(self, seq: int) -> None:
+        """Count a row as met."""
+        if seq < self.first_new and not self._bits[seq >> 3] & (1 << (seq & 7)):
+            self._bits[seq >> 3] |= 1 << (seq & 7)
+            self.count += 1
+
+    def has(self, seq: int) -> bool:
+        """Tell whether a row was met or added in this run."""
+        return seq >= self.first_new or bool(self._bits[seq >> 3] & (1 << (seq & 7)))
+
+
+_record_json = msgspec.json.Encoder(decimal_format="number").encode
+Settled = tuple[RowKey, str, bytes, str | None]
+"""row key, match value, fingerprint, destination id"""
+Refused = tuple[RowKey, str, str, str | None, str, Record]
+"""row key, kind (`invalid` or `rejected`), code, field, message, source record"""
+
+
+class Ledger:
+    """One target's ledger file. `wall` tells the time of day for humans; no decision is taken on it."""
+
+    def __init__(self, path: Path, *, wall: Callable[[], float] = time.time, version: str = "") -> None:
+        self.path = path
+        self.dirty = 0
+        """rows touched since the last commit"""
+        self._wall = wall
+        self._version = version
+        self._open()
+        self._rejects: dict[int, set[str]] = {}
+        self._next_seq: dict[int, int] = {}
+        self.doubted = 0
+        """rows of the sync opened last whose earlier send is in doubt"""
+        self.run = 0
+
+    def _open(self) -> None:
+        make_private(self.path)
+        try:
+            self._db = sqlite3.connect(self.path, isolation_level=None, timeout=30)
+            self._db.execute("pragma journal_mode=wal")
+            self._db.execute("pragma synchronous=full")
+            self._db.execute("pragma cache_size=-16000")
+            self._db.executescript(_SCHEMA)
+            self._db.execute("insert or ignore into meta values('schema_version', ?)", (str(SCHEMA_VERSION),))
+        except sqlite3.DatabaseError as error:
+            raise Misconfigured(
+                f"the ledger {self.path} cannot be opened: {error}",
+                "check the setting ledger_path, the disk and the file's owner",
+            ) from error
+        found = self.meta("schema_version")
+        if found != str(SCHEMA_VERSION):
+            raise Misconfigured(
+                f"the ledger {self.path} has schema version {found}, this Penstock knows {SCHEMA_VERSION}",
+                "use the Penstock version that wrote it, or another ledger_path",
+            )
+
+    def meta(self, name: str) -> str | None:
+        """Read one fact about the ledger itself."""
+        row = self._db.execute("select value from meta where name=?", (name,)).fetchone()
+        return str(row[0]) if row else None
+
+    def bind_account(self, account: str) -> None:
+        """Tie the ledger to the account it knows the ids of. Raises Misconfigured for another account."""
+        self._db.execute("insert or ignore into meta values('account', ?)", (account,))
+        found = self.meta("account")
+        if found != account:
+            raise Misconfigured(
+                f"the ledger {self.path} belongs to account {found}, the credentials to account {account}",
+                "use the credentials of that account, or another ledger_path for this one",
+            )
+
+    def begin_run(self) -> int:
+        """Record that a run has started and return its number."""
+        with self._guard():
+            cursor = self._db.execute(
+                "insert into runs(started_at, pid, version) values(?,?,?)", (self._wall(), os.getpid(), self._version)
+            )
+        self.run = int(cursor.lastrowid or 0)
+        return self.run
+
+    def end_run(self, exit_code: int, ending: str, calls: int, counts: Mapping[str, Mapping[str, int]]) -> None:
+        """Record how the run ended. `ending` is one sentence without values."""
+        self.commit()
+        with self._guard():
+            self._db.execute(
+                "update runs set ended_at=?, exit_code=?, ending=?, calls=?, counts=? where run=?",
+                (self._wall(), exit_code, ending, calls, json.dumps(counts), self.run),
+            )
+
+    def open_sync(self, stream: str, object_name: str) -> int:
+        """Return the number of a sync, after putting in doubt what a dead run of it had in flight.
+
+        A key with an open intent loses its fingerprint: its next version is sent whatever was delivered before.
+        """
+        with self._guard():
+            self._db.execute("insert or ignore into syncs(stream, object) values(?,?)", (stream, object_name))
+            sync, stored = self._db.execute("select sync, object from syncs where stream=?", (stream,)).fetchone()
+            if stored != object_name:
+                raise Misconfigured(
+                    f"stream {stream} was synced to {stored} before and is to be synced to {object_name} now",
+                    "give the new sync a stream of its own (a stream map alias), or use another ledger_path",
+                )
+            self.doubted = self._doubt_open_intents(int(sync))
+            self._rejects[sync] = {
+                str(key) for (key,) in self._db.execute("select row_key from rejects where sync=?", (sync,))
+            }
+            (last,) = self._db.execute("select coalesce(max(seq), 0) from records where sync=?", (sync,)).fetchone()
+        self._next_seq[sync] = int(last) + 1
+        return int(sync)
+
+    def seen(self, sync: int) -> Seen:
+        """Return an empty account of the rows met in this run."""
+        return Seen(self._next_seq[sync])
+
+    def _doubt_open_intents(self, sync: int) -> int:
+        doubted = 0
+        self._db.execute("begin immediate")
+        (seq,) = self._db.execute("select coalesce(max(seq), 0) from records where sync=?", (sync,)).fetchone()
+        intents = self._db.execute("select keys, matches from intents where sync=?", (sync,)).fetchall()
+        for keys, matches in intents:
+            rows = list(zip(json.loads(keys), json.loads(matches), strict=True))
+            doubted += len(rows)
+            # A row that was never delivered may exist all the same, under the match value it was sent with.
+            self._db.executemany(
+                "insert into records(sync, row_key, seq, match_value) values(?,?,?,?)"
+                " on conflict(sync, row_key) do update set fingerprint=null",
+                [(sync, key, seq + n, match) for n, (key, match) in enumerate(rows, 1)],
+            )
+            seq += len(rows)
+        self._db.execute("delete from intents where sync=?", (sync,))
+        self._db.execute("commit")
+        return doubted
+
+    def known(self, sync: int, keys: Sequence[RowKey]) -> dict[str, KnownRow]:
+        """Return what is remembered of the rows with these keys."""
+        found: dict[str, KnownRow] = {}
+        for key, *facts in self._select_in(
+            "select row_key, seq, fingerprint, destination_id, match_value, left_at is not null from records"
+            " where sync=? and row_key in",
+            sync,
+            keys,
+        ):
+            found[key] = KnownRow(*facts)
+        return found
+
+    def fingerprints(self, sync: int, keys: Sequence[RowKey]) -> dict[str, tuple[bytes | None, int]]:
+        """Return fingerprint and number of present rows: the question asked of every record there is."""
+        sql = "select row_key, fingerprint, seq from records where left_at is null and sync=? and row_key in"
+        return {key: (mark, seq) for key, mark, seq in self._select_in(sql, sync, keys)}
+
+    def owners(self, sync: int, matches: Sequence[str]) -> dict[str, str]:
+        """Return the row key that holds each of these match values, of rows that have not left."""
+        return dict(
+            self._select_in(
+                "select match_value, row_key from records where left_at is null and sync=? and match_value in",
+                sync,
+                matches,
+            )
+        )
+
+    def _select_in(self, sql: str, sync: int, values: Sequence[str]) -> Iterable[tuple]:  # type: ignore[type-arg]
+        for start in range(0, len(values), LOOKUP):
+            part = values[start : start + LOOKUP]
+            size = LOOKUP if len(part) == LOOKUP else len(part)
+            with self._guard():
+                rows = self._db.execute(f"{sql} ({','.join('?' * size)})", (sync, *part)).fetchall()
+            yield from rows
+
+    def intend(self, sync: int, action: Action, rows: Sequence[tuple[RowKey, str, bytes]]) -> int:
+        """Note what is about to be sent: key, match value, fingerprint. Only once it is committed may it be sent."""
+        self._write(len(rows))
+        with self._guard():
+            cursor = self._db.execute(
+                "insert into intents(sync, run, action, keys, matches, fingerprints, at) values(?,?,?,?,?,?,?)",
+                (
+                    sync,
+                    self.run,
+                    action.value,
+                    json.dumps([key for key, _, _ in rows]),
+                    json.dumps([match for _, match, _ in rows]),
+                    b"".join(mark for _, _, mark in rows),
+                    self._wall(),
+                ),
+            )
+        return int(cursor.lastrowid or 0)
+
+    def close_intent(self, sync: int, intent: int, doubtful: Sequence[RowKey]) -> None:
+        """End an intent. `doubtful` rows may have been applied: what was delivered before no longer counts."""
+        self._write(1 + len(doubtful))
+        with self._guard():
+            self._db.execute("delete from intents where intent=?", (intent,))
+            self._db.executemany(
+                "update records set fingerprint=null where sync=? and row_key=?", [(sync, key) for key in doubtful]
+            )
+
+    def deliver(self, sync: int, rows: Sequence[Settled]) -> None:
+        """Remember rows as delivered: fingerprint, match value, destination id. Their rejects are done with."""
+        self._write(len(rows))
+        now = self._wall()
+        seq = self._next_seq[sync]
+        self._next_seq[sync] += len(rows)
+        with self._guard():
+            self._db.executemany(
+                "insert into records(sync, row_key, seq, match_value, fingerprint, destination_id, delivered_at)"
+                " values(?,?,?,?,?,?,?) on conflict(sync, row_key) do update set match_value=excluded.match_value,"
+                " fingerprint=excluded.fingerprint, delivered_at=excluded.delivered_at, left_at=null,"
+                " destination_id=coalesce(excluded.destination_id, destination_id)",
+                [
+                    (sync, key, seq + n, match, mark, destination_id, now)
+                    for n, (key, match, mark, destination_id) in enumerate(rows)
+                ],
+            )
+        self.forgive(sync, [key for key, *_ in rows])
+
+    def forget_id(self, sync: int, keys: Sequence[RowKey]) -> None:
+        """Drop destination ids that no longer exist there."""
+        self._write(len(keys))
+        with self._guard():
+            self._db.executemany(
+                "update records set destination_id=null, fingerprint=null where sync=? and row_key=?",
+                [(sync, key) for key in keys],
+            )
+
+    def refuse(self, sync: int, rows: Sequence[Refused]) -> None:
+        """Keep refused records with the reason. A repeated refusal of one key counts its attempts."""
+        self._write(len(rows))
+        now = self._wall()
+        with self._guard():
+            self._db.executemany(
+                "insert into rejects(sync, row_key, kind, code, field, message, record, first_at, last_at, run)"
+                " values(?,?,?,?,?,?,?,?,?,?) on conflict(sync, row_key) do update set kind=excluded.kind,"
+                " code=excluded.code, field=excluded.field, message=excluded.message, record=excluded.record,"
+                " attempts=attempts+1, last_at=excluded.last_at, run=excluded.run",
+                [
+                    (sync, key, kind, code, field, message, _record_json(record), now, now, self.run)
+                    for key, kind, code, field, message, record in rows
+                ],
+            )
+        self._rejects[sync].update(key for key, *_ in rows)
+
+    def forgive(self, sync: int, keys: Iterable[RowKey]) -> int:
+        """Delete the rejects of rows that are at the destination as the source has them now."""
+        kept = self._rejects[sync]
+        if not kept:
+            return 0
+        gone = [key for key in keys if key in kept]
+        if gone:
+            self._write(len(gone))
+            kept.difference_update(gone)
+            with self._guard():
+                self._db.executemany("delete from rejects where sync=? and row_key=?", [(sync, k) for k in gone])
+        return len(gone)
+
+    def sweep(self, sync: int, seen: Seen) -> tuple[int, int]:
+        """After a complete read: mark rows that were not seen as having left, drop rejects not met in this run.
+
+        Returns how many rows left and how many rejects were dropped. Marking sends nothing; it frees the match value.
+        """
+        present = "from records where sync=? and left_at is null"
+        with self._guard():
+            (count,) = self._db.execute(f"select count(*) {present} and seq<?", (sync, seen.first_new)).fetchone()
+            left = []
+            if count > seen.count:
+                now = self._wall()
+                rows = self._db.execute(f"select row_key, seq {present} and seq<?", (sync, seen.first_new))
+                left = [(now, sync, key) for key, seq in rows if not seen.has(seq)]
+            self._write(len(left) + 1)
+            self._db.executemany("update records set left_at=? where sync=? and row_key=?", left)
+            dropped = self._db.execute("delete from rejects where sync=? and run<>?", (sync, self.run)).rowcount
+        return len(left), dropped
+
+    def commit(self) -> None:
+        """Make everything written since the last commit durable. Raises Fault when the disk will not take it."""
+        if self._db.in_transaction:
+            with self._guard():
+                self._db.execute("commit")
+        self.dirty = 0
+
+    def close(self) -> None:
+        """Close the file; what was not committed is gone, as it would be after a crash."""
+        self._db.close()
+
+    def _write(self, rows: int) -> None:
+        if not self._db.in_transaction:
+            with self._guard():
+                self._db.execute("begin immediate")
+        self.dirty += rows
+
+    def _guard(self) -> _LedgerGuard:
+        return _LedgerGuard(self.path)
+
+
+class _LedgerGuard:
+    """Turns a failing disk or a damaged file into a Fault: no STATE may pass a record that is not durable."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, sqlite3.Error):
+            raise Fault(
+                f"the ledger {self._path} failed: {error}",
+                "nothing is acknowledged that it does not hold; check disk space and the file, then run again",
+            ) from error
+
+
+def make_private(path: Path) -> None:
+    """Create the ledger's folder (0700 where it is ours to create) and file (0600), whatever the umask.
+
+    Raises Misconfigured when that is impossible or others may read an existing file.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
+                os.fchmod(descriptor, 0o600)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise Misconfigured(
+            f"the ledger {path} cannot be made: {error.strerror}", "check the setting ledger_path"
+        ) from error
+
+
+class SyncLock:
+    """One run per sync: an advisory lock on a file beside the ledger, freed by the system when the process dies."""
+
+    def __init__(self, ledger: Path, stream: str) -> None:
+        name = "".join(c if c.isalnum() or c in "-_" else f"%{ord(c):x}" for c in stream)
+        self._path = ledger.with_name(f"{ledger.name}.{name}.lock")
+        self._stream = stream
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+
+    def take(self, started_at: str) -> None:
+        """Take the lock or raise Misconfigured, naming the process that holds it."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(self._file, 200, 0).decode(errors="replace").strip()
+            os.close(self._file)
+            raise Misconfigured(
+                f"stream {self._stream} is being synced by another run ({holder or 'which has just started'})",
+                "wait for that run to end; two runs of one sync would overtake each other",
+            ) from error
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, f"pid {os.getpid()}, started {started_at}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Give the lock back."""
+        os.close(self._file)

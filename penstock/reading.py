@@ -1,0 +1,239 @@
+"""From bytes on standard input to Singer messages, and from there to the delivery.
+
+Records are taken in groups: those of one stream between two other messages, at most GROUP of them, so that the
+ledger is asked once for many rows. A group never crosses a STATE, a SCHEMA or another stream, which keeps the order
+of reading and gives all its records one receipt.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Protocol
+
+import msgspec
+
+from penstock.checkpoint import Checkpoint
+from penstock.delivery import Delivery
+from penstock.errors import InvalidRecord, MalformedInput, Misconfigured
+from penstock.mapping import Mapped, RecordMapper
+from penstock.records import Json, Record, Sync
+from penstock.settlement import OpenSync
+
+GROUP = 1_000
+log = logging.getLogger("penstock")
+
+
+class Message(msgspec.Struct, gc=False):
+    """Any Singer message: one struct, because its type is known only once it has been parsed."""
+
+    type: str
+    stream: str | None = None
+    record: dict[str, object] | None = None
+    value: msgspec.Raw = msgspec.Raw()
+    schema: dict[str, Any] | None = None
+    key_properties: list[str] | None = None
+    version: int | None = None
+
+
+# Numbers with a fraction become Decimal: their digits are the tap's, not a float's.
+_decode = msgspec.json.Decoder(Message, float_hook=Decimal).decode
+
+
+class StreamMap(Protocol):
+    """What we use of a stream map of singer-sdk."""
+
+    stream_alias: str
+    transformed_schema: dict[str, Json]
+    transformed_key_properties: list[str] | None
+
+    def transform(self, record: Record) -> Record | None:
+        """Return the mapped record, or None to leave it out."""
+
+
+RegisterStream = Callable[[str, dict[str, Json], list[str] | None], list[StreamMap]]
+"""Tells the stream maps of a SCHEMA; an empty list where the user configured none."""
+MakeMapper = Callable[[Sync, Mapping[str, Json], list[str]], RecordMapper]
+
+
+@dataclass(eq=False)
+class Stream:
+    """One stream of the input: where its records go, and what is known of its completeness."""
+
+    opened: OpenSync
+    mapper: RecordMapper
+    transform: StreamMap | None = None
+    versions: set[int] = field(default_factory=set)
+    complete: bool = False
+    """the last message was the ACTIVATE_VERSION of records read in this run"""
+
+
+class Reader:
+    """Feeds a delivery with the messages of one input. `counts` has the messages by type."""
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        checkpoint: Checkpoint,
+        sync_for: Callable[[str, list[str]], Sync],
+        make_mapper: MakeMapper,
+        register: RegisterStream,
+        clock: Callable[[], float],
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self.lines = 0
+        self._delivery = delivery
+        self._checkpoint = checkpoint
+        self._sync_for = sync_for
+        self._make_mapper = make_mapper
+        self._register = register
+        self._clock = clock
+        self._streams: dict[str, list[Stream]] = {}
+        self._rest = b""
+        self._group: list[Record] = []
+        self._group_stream = ""
+        self._handlers: dict[str, Callable[[Message], None]] = {
+            "SCHEMA": self._schema,
+            "STATE": self._state,
+            "ACTIVATE_VERSION": self._activate_version,
+            "BATCH": self._batch,
+        }
+
+    def feed(self, chunk: bytes) -> None:
+        """Take some bytes of input. Raises MalformedInput, after handing over everything that came before."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n") if self._rest else chunk.split(b"\n")
+        for line in lines:
+            self._line(line)
+
+    def end(self) -> None:
+        """Take the end of input: it proves nothing, but a stream that was closed by its version is complete."""
+        rest, self._rest = self._rest, b""
+        if rest.strip():
+            try:
+                _decode(rest)
+            except msgspec.MsgspecError:
+                self.flush()
+                raise MalformedInput(
+                    self.lines + 1, "the input ends in the middle of a line; the tap was cut off"
+                ) from None
+            self._line(rest)
+        self.flush()
+        for stream in self._outputs():
+            if stream.complete:
+                self._delivery.complete(stream.opened)
+
+    def flush(self) -> None:
+        """Hand the group of records over."""
+        if not self._group:
+            return
+        group, self._group = self._group, []
+        for stream in self._streams[self._group_stream]:
+            self._hand_over(stream, group)
+
+    def _outputs(self) -> Iterator[Stream]:
+        for streams in self._streams.values():
+            yield from streams
+
+    def _line(self, line: bytes) -> None:
+        self.lines += 1
+        try:
+            message = _decode(line)
+        except msgspec.MsgspecError:
+            if not line.strip():
+                return
+            self.flush()
+            raise MalformedInput(self.lines, "not a Singer message") from None
+        if message.type == "RECORD":
+            self._record(message)
+            return
+        self.flush()
+        handler = self._handlers.get(message.type)
+        if handler is None:
+            raise MalformedInput(self.lines, "unknown message type")
+        self.counts[message.type] += 1
+        handler(message)
+
+    def _record(self, message: Message) -> None:
+        name, record = message.stream, message.record
+        if name != self._group_stream or len(self._group) >= GROUP:
+            self.flush()
+        if name is None or record is None:
+            self.flush()
+            raise MalformedInput(self.lines, "a RECORD without stream or record")
+        streams = self._streams.get(name)
+        if streams is None:
+            raise MalformedInput(self.lines, f"a RECORD of stream {name} before its SCHEMA")
+        self._group_stream = name
+        self._group.append(record)
+        for stream in streams:
+            if message.version is not None:
+                stream.versions.add(message.version)
+            stream.complete = False
+
+    def _hand_over(self, stream: Stream, group: list[Record]) -> None:
+        opened, mapper = stream.opened, stream.mapper
+        counts = opened.counts
+        counts["read"] += len(group)
+        epoch = self._checkpoint.read(len(group))
+        rows: list[tuple[Mapped | InvalidRecord, Record]] = []
+        for source in group:
+            record = source
+            if stream.transform is not None:
+                mapped = stream.transform.transform(dict(source))
+                if mapped is None:
+                    counts["filtered"] += 1
+                    self._checkpoint.settle(epoch)
+                    continue
+                record = mapped
+            try:
+                rows.append((mapper.map(record), record))
+            except InvalidRecord as why:
+                rows.append((why, record))
+        self._delivery.offer(opened, epoch, rows, self._clock())
+
+    def _schema(self, message: Message) -> None:
+        if not message.stream or message.schema is None:
+            raise MalformedInput(self.lines, "a SCHEMA without stream or schema")
+        keys = message.key_properties or []
+        maps = self._register(message.stream, message.schema, message.key_properties)
+        if not maps:
+            self._streams[message.stream] = [self._open(message.stream, message.schema, keys, None)]
+            return
+        self._streams[message.stream] = [
+            self._open(m.stream_alias, m.transformed_schema, m.transformed_key_properties or [], m) for m in maps
+        ]
+
+    def _open(self, name: str, schema: Mapping[str, Json], keys: list[str], transform: StreamMap | None) -> Stream:
+        columns = schema.get("properties")
+        if not isinstance(columns, dict):
+            raise MalformedInput(self.lines, f"the SCHEMA of stream {name} has no properties")
+        sync = self._sync_for(name, keys)
+        mapper = self._make_mapper(sync, columns, keys)
+        before = next((s for s in self._outputs() if s.opened.sync.stream == name), None)
+        opened = before.opened if before else self._delivery.open(sync)
+        stream = Stream(opened, mapper, transform)
+        if before:
+            stream.versions = before.versions
+        return stream
+
+    def _state(self, message: Message) -> None:
+        value = bytes(message.value)
+        if not value.lstrip().startswith(b"{"):
+            raise MalformedInput(self.lines, "a STATE whose value is no object")
+        self._checkpoint.close(value)
+
+    def _activate_version(self, message: Message) -> None:
+        if message.stream is None or message.version is None:
+            raise MalformedInput(self.lines, "an ACTIVATE_VERSION without stream or version")
+        for stream in self._streams.get(message.stream, []):
+            # One that comes first, as the SDK's taps send it, only opens a version: it proves nothing.
+            stream.complete = message.version in stream.versions
+
+    def _batch(self, _message: Message) -> None:
+        raise Misconfigured(
+            f"input line {self.lines}: BATCH messages are not read by this version",
+            "leave batch_config out of the tap's settings",
+        )

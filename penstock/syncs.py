@@ -1,0 +1,147 @@
+"""Reading the `syncs` of a target's settings, or of a file of our own, into Sync values.
+
+Meltano changes settings on their way (keys split at dots, nulls vanish, `$NAME` expands), so the same text
+may stand in a file named by `syncs_file`. Every mistake is named at once, with the nearest right name.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import yaml
+
+from penstock.errors import Misconfigured
+from penstock.records import MODES, FieldRule, Json, Sync
+
+SYNC_KEYS = ("object", "match", "mode", "fields", "nulls", "max_rejected_share")
+RULE_KEYS = ("from", "constant", "nulls")
+NULLS = ("clear", "skip")
+PLANNED_SYNC_KEYS = ("guards", "associate", "after", "bulk_above")
+PLANNED_RULE_KEYS = ("when",)
+PLANNED_MODES = ("update", "create", "mirror", "append", "delete")
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return ` (did you mean X?)` for the nearest of the names, or nothing."""
+    found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
+    return f" (did you mean {found[0]!r}?)" if found else ""
+
+
+def load_syncs(inline: object, file: str | None, root: Path) -> dict[str, Sync]:
+    """Read the syncs of a target, by stream. A relative `file` is meant from `root`.
+
+    Raises Misconfigured with every mistake found.
+    """
+    if file:
+        if inline:
+            raise Misconfigured("settings syncs and syncs_file are both given; use one of them")
+        path = root / file
+        try:
+            raw = yaml.safe_load(path.read_text("utf-8"))
+        except OSError as error:
+            raise Misconfigured(f"setting syncs_file: cannot read {path}: {error.strerror}") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            mark = getattr(error, "problem_mark", None)
+            where = f", line {mark.line + 1}" if mark else ""
+            raise Misconfigured(f"setting syncs_file: {path} is not valid YAML{where}") from error
+        if isinstance(raw, dict) and set(raw) == {"syncs"}:
+            raw = raw["syncs"]
+        return parse_syncs(raw, f"{file}: ")
+    return parse_syncs(inline if inline is not None else {}, "setting syncs: ")
+
+
+def parse_syncs(raw: object, where: str = "") -> dict[str, Sync]:
+    """Read syncs from a mapping of stream names. Raises Misconfigured with every mistake found."""
+    if not isinstance(raw, dict):
+        raise Misconfigured(f"{where}expected streams with their syncs, one `stream: {{object: …}}` each")
+    mistakes: list[str] = []
+    syncs = {str(stream): _parse_sync(str(stream), spec, where, mistakes) for stream, spec in raw.items()}
+    if mistakes:
+        raise Misconfigured(mistakes)
+    return syncs
+
+
+def _parse_sync(stream: str, spec: object, where: str, mistakes: list[str]) -> Sync:
+    at = f"{where}{stream}"
+    if not isinstance(spec, dict):
+        mistakes.append(f"{at}: expected options such as object, match and fields")
+        return Sync(stream, stream)
+    _unknown_keys(at, spec, SYNC_KEYS, PLANNED_SYNC_KEYS, mistakes)
+    if not set(spec) & set(SYNC_KEYS) and any(isinstance(v, dict) and set(v) & set(SYNC_KEYS) for v in spec.values()):
+        mistakes.append(f"{at}: a stream name with a dot was split on its way; write it as `{stream}\\.…`")
+    mode = _one_of(f"{at}.mode", spec.get("mode", "upsert"), tuple(MODES), mistakes, PLANNED_MODES)
+    nulls = _one_of(f"{at}.nulls", spec.get("nulls", "clear"), NULLS, mistakes)
+    return Sync(
+        stream=stream,
+        object=_text(f"{at}.object", spec.get("object", stream), mistakes),
+        match=_text(f"{at}.match", spec["match"], mistakes) if "match" in spec else None,
+        mode=mode,
+        fields=_parse_fields(at, spec["fields"], mistakes) if "fields" in spec else None,
+        nulls=nulls,
+        max_rejected_share=_share(f"{at}.max_rejected_share", spec.get("max_rejected_share", 0.1), mistakes),
+    )
+
+
+def _parse_fields(at: str, raw: object, mistakes: list[str]) -> Mapping[str, FieldRule]:
+    if not isinstance(raw, dict) or not raw:
+        mistakes.append(f"{at}.fields: expected `destination_field: source_column` pairs")
+        return {}
+    return {str(name): _parse_rule(f"{at}.fields.{name}", rule, mistakes) for name, rule in sorted(raw.items())}
+
+
+def _parse_rule(at: str, rule: object, mistakes: list[str]) -> FieldRule:
+    if isinstance(rule, str):
+        return FieldRule(rule)
+    if not isinstance(rule, dict):
+        mistakes.append(f"{at}: expected a column name or a rule such as {{from: column}} or {{constant: value}}")
+        return FieldRule(None)
+    _unknown_keys(at, rule, RULE_KEYS, PLANNED_RULE_KEYS, mistakes)
+    if ("from" in rule) == ("constant" in rule):
+        mistakes.append(f"{at}: expected exactly one of `from` and `constant`")
+        return FieldRule(None)
+    nulls = _one_of(f"{at}.nulls", rule["nulls"], NULLS, mistakes) if "nulls" in rule else None
+    if "from" in rule:
+        return FieldRule(_text(f"{at}.from", rule["from"], mistakes), nulls=nulls)
+    constant: Json = rule["constant"]
+    if constant is None or isinstance(constant, dict | list):
+        mistakes.append(f"{at}.constant: expected text, a number, true or false")
+        return FieldRule(None)
+    return FieldRule(None, constant, nulls)
+
+
+def _unknown_keys(
+    at: str, spec: Mapping[object, object], known: tuple[str, ...], planned: tuple[str, ...], mistakes: list[str]
+) -> None:
+    for key in spec:
+        if key in planned:
+            mistakes.append(f"{at}.{key}: not there yet in this version; leave it out")
+        elif key not in known:
+            mistakes.append(f"{at}.{key}: unknown option{nearest(str(key), known)}; known are {', '.join(known)}")
+
+
+def _one_of(
+    at: str, value: object, allowed: tuple[str, ...], mistakes: list[str], planned: tuple[str, ...] = ()
+) -> str:
+    if isinstance(value, str) and value in allowed:
+        return value
+    if value in planned:
+        mistakes.append(f"{at}: not there yet in this version; use {' or '.join(allowed)}")
+    else:
+        mistakes.append(f"{at}: expected {' or '.join(allowed)}")
+    return allowed[0]
+
+
+def _text(at: str, value: object, mistakes: list[str]) -> str:
+    if isinstance(value, str) and value.strip():
+        return value
+    mistakes.append(f"{at}: expected a name")
+    return ""
+
+
+def _share(at: str, value: object, mistakes: list[str]) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+        return float(value)
+    mistakes.append(f"{at}: expected a number between 0 and 1")
+    return 0.1

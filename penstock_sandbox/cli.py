@@ -1,0 +1,56 @@
+"""`penstock-sandbox`: serve the simulated APIs, or list where their behaviour was learnt."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from penstock_sandbox.provenance import BEHAVIOURS, counts
+from penstock_sandbox.server import is_loopback, listen, run
+from penstock_sandbox.settings import Settings
+
+app = typer.Typer(help="Simulated vendor APIs on loopback.", no_args_is_help=True, add_completion=False)
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8470,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    unlimited: Annotated[bool, typer.Option("--unlimited", help="No rate limits, for benchmarks.")] = False,
+    latency_ms: Annotated[float, typer.Option(help="How long each vendor request waits.", min=0)] = 0.0,
+    allow_other_interfaces: Annotated[
+        bool, typer.Option("--allow-other-interfaces", help="Let other machines reach it: no password protects it.")
+    ] = False,
+) -> None:
+    """Serve until interrupted."""
+    if not is_loopback(host) and not allow_other_interfaces:
+        typer.echo(f"{host} is no loopback address; --allow-other-interfaces serves it all the same", err=True)
+        raise typer.Exit(2)
+    try:
+        sock = listen(host, port)
+    except OSError as error:
+        typer.echo(f"cannot listen on {host}:{port}: {error}", err=True)
+        raise typer.Exit(2) from error
+    bound: int = sock.getsockname()[1]
+    shown = f"[{host}]" if ":" in host else host
+    run(
+        sock,
+        Settings(unlimited=unlimited, latency_ms=latency_ms),
+        lambda: typer.echo(f"sandbox ready on http://{shown}:{bound}"),
+    )
+
+
+@app.command()
+def behaviours() -> None:
+    """List every simulated behaviour with its source, and count the kinds."""
+    table = Table("kind", "behaviour", "source or reason", box=None)
+    for behaviour in sorted(BEHAVIOURS, key=lambda each: (each.kind, each.name)):
+        table.add_row(behaviour.kind, behaviour.name, behaviour.source)
+    console = Console()
+    console.print(table)
+    console.print(", ".join(f"{count} {kind}" for kind, count in counts().items()))
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,155 @@
+"""The ASGI door of a simulated vendor: latency, faults and counters around a pure `respond`."""
+
+import asyncio
+from collections.abc import Callable
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.types import Message, Receive, Scope, Send
+
+from penstock_sandbox.exchange import Answer, Call
+from penstock_sandbox.faults import Fault
+from penstock_sandbox.protocol import TRANSPORT, reset
+from penstock_sandbox.world import World
+
+Respond = Callable[[Call], Answer]
+HTML = "<html><head><title>Just a moment</title></head><body><h1>Something went wrong</h1></body></html>"
+JSON = "application/json;charset=utf-8"
+
+
+class Gate:
+    """Serves one vendor under a path prefix."""
+
+    def __init__(self, world: World, prefix: str, respond: Respond) -> None:
+        self.world = world
+        self.prefix = prefix
+        self.respond = respond
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or drop it where a fault says so."""
+        world = self.world
+        raw_path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
+        path = raw_path[len(self.prefix) :]
+        world.requests += 1
+        number = world.requests
+        faults = world.faults.at_request(f"{scope['method']} {raw_path}")
+        body = await _body(receive)
+        if world.settings.latency_ms:
+            await asyncio.sleep(world.settings.latency_ms / 1000)
+        struck = faults.get("before_apply")
+        if struck is not None:
+            await self._instead(struck, "struck before apply", scope, receive, send)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        answer = self.respond(Call(scope["method"], path, query, headers, body, number, world.clock.now()))
+        world.routes[answer.route] += 1
+        world.over_quota += answer.over_quota
+        struck = faults.get("after_apply")
+        if struck is not None:
+            await self._instead(struck, None, scope, receive, send)
+            return
+        struck = faults.get("in_answer")
+        world.statuses[answer.status if struck is None else _status(struck, answer)] += 1
+        if struck is None:
+            await _send(send, answer.status, answer.headers, answer.body)
+        else:
+            await _distort(struck, answer, scope, receive, send)
+
+    async def _instead(self, fault: Fault, route: str | None, scope: Scope, receive: Receive, send: Send) -> None:
+        """Give the fault's answer in place of the vendor's."""
+        if route is not None:
+            self.world.routes[route] += 1
+        if fault.kind == "reset":
+            await _drop(scope, receive)
+            return
+        status, body, headers = _substitute(fault)
+        self.world.statuses[status] += 1
+        await _send(send, status, headers, body)
+
+
+def _substitute(fault: Fault) -> tuple[int, bytes, dict[str, str]]:
+    match fault.kind:
+        case "html":
+            return 200, HTML.encode(), {"Content-Type": "text/html"} | fault.headers
+        case "empty":
+            return 200, b"", {"Content-Type": JSON} | fault.headers
+        case _:
+            return fault.status, fault.content(), {"Content-Type": JSON} | fault.headers
+
+
+def _status(fault: Fault, answer: Answer) -> int:
+    return _substitute(fault)[0] if fault.kind in {"html", "empty", "status"} else answer.status
+
+
+async def _distort(fault: Fault, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+    """Spoil the true answer on its way."""
+    match fault.kind:
+        case "reset":
+            half = answer.body[: len(answer.body) // 2]
+            await send(_start(answer.status, answer.headers, len(answer.body)))
+            await send({"type": "http.response.body", "body": half, "more_body": True})
+            await _drop(scope, receive)
+        case "truncate":
+            await _send(send, answer.status, answer.headers, answer.body[: len(answer.body) // 2])
+        case "drop_rows":
+            await _send(send, answer.status, answer.headers, _without_rows(answer.body, fault.rows))
+        case "drip":
+            await send(_start(answer.status, answer.headers, len(answer.body)))
+            for place in range(len(answer.body)):
+                await send({"type": "http.response.body", "body": answer.body[place : place + 1], "more_body": True})
+                await asyncio.sleep(fault.delay_ms / 1000)
+                if _transport(scope).is_closing():
+                    return
+            await send({"type": "http.response.body", "body": b""})
+        case _:
+            status, body, headers = _substitute(fault)
+            await _send(send, status, headers, body)
+
+
+def _without_rows(body: bytes, rows: int) -> bytes:
+    """Leave out the last `rows` of `results`; an answer without results stays as it is."""
+    if not body:
+        return body
+    content = msgspec.json.decode(body, type=dict[str, object])
+    results = content.get("results")
+    if isinstance(results, list):
+        content["results"] = results[: max(0, len(results) - rows)]
+    return msgspec.json.encode(content)
+
+
+def _transport(scope: Scope) -> asyncio.Transport:
+    transport: asyncio.Transport = scope["extensions"][TRANSPORT]["transport"]
+    return transport
+
+
+async def _drop(scope: Scope, receive: Receive) -> None:
+    """Reset the connection and wait until the server knows, or it would try to answer after all."""
+    reset(_transport(scope))
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _body(receive: Receive) -> bytes:
+    """Read the whole request body."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        return body
+    parts = [body]
+    while message.get("more_body", False):
+        message = await receive()
+        parts.append(message.get("body", b""))
+    return b"".join(parts)
+
+
+def _start(status: int, headers: dict[str, str], length: int) -> Message:
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    if status != 204:
+        raw.append((b"Content-Length", str(length).encode()))
+    return {"type": "http.response.start", "status": status, "headers": raw}
+
+
+async def _send(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
+    await send(_start(status, headers, len(body)))
+    await send({"type": "http.response.body", "body": body})

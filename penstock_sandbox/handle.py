@@ -1,0 +1,132 @@
+"""A handle on a running sandbox: its addresses, and its control plane as methods."""
+
+from collections.abc import Iterable
+from http.client import HTTPConnection
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from penstock_sandbox.faults import CONTROL_PREFIX
+from penstock_sandbox.hubspot.access import DEFAULT_BEARER
+from penstock_sandbox.store import Record, Write
+
+Content = TypeVar("Content")
+
+
+class SandboxError(Exception):
+    """The control plane refused a call; the text says why."""
+
+
+class _Writes(msgspec.Struct):
+    writes: list[Write]
+    last: int
+
+
+class _Objects(msgspec.Struct):
+    objects: list[Record]
+
+
+class _Seeded(msgspec.Struct):
+    ids: list[str]
+
+
+class Moment(msgspec.Struct):
+    """The sandbox's time, seconds since the epoch."""
+
+    now: float
+
+
+class Stats(msgspec.Struct):
+    """The counters; `routes` by endpoint, `statuses` by status code as text."""
+
+    requests: int
+    routes: dict[str, int]
+    statuses: dict[str, int]
+    applied_writes: int
+    over_quota: int
+    answers_429: int
+    faults_struck: int
+
+
+class Sandbox:
+    """A running sandbox at `url`; also usable on one that another process serves."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self.hubspot_url = self.url + "/hubspot"
+        self.token = DEFAULT_BEARER
+
+    def reset(self) -> None:
+        """Forget everything, back to the settings it was started with."""
+        self._call("POST", "/reset", None, dict)
+
+    def seed(
+        self,
+        objects: Iterable[dict[str, str]] = (),
+        properties: Iterable[dict[str, object]] = (),
+        object_type: str = "contacts",
+    ) -> list[str]:
+        """Put objects and property definitions in place and return the objects' ids. Leaves no history."""
+        body = {"type": object_type, "objects": list(objects), "properties": list(properties)}
+        return self._call("POST", "/seed", body, _Seeded).ids
+
+    def history(self, after: int = 0, limit: int | None = None) -> list[Write]:
+        """Return the applied writes numbered above `after`, oldest first."""
+        query = f"?after={after}" + ("" if limit is None else f"&limit={limit}")
+        return self._call("GET", "/history" + query, None, _Writes).writes
+
+    def objects(self, object_type: str = "contacts", archived: bool = False) -> list[Record]:
+        """Return what is stored, in order of id."""
+        query = "?archived=true" if archived else ""
+        return self._call("GET", f"/objects/{object_type}{query}", None, _Objects).objects
+
+    def stats(self) -> Stats:
+        """Return the counters."""
+        return self._call("GET", "/stats", None, Stats)
+
+    def configure(self, **settings: object) -> None:
+        """Change settings, e.g. `configure(latency_ms=5, hubspot={"per_ten_seconds": 10})`."""
+        self._call("POST", "/configure", settings, dict)
+
+    def fault(self, place: str, kind: str, **schedule: object) -> None:
+        """Schedule a fault, e.g. `fault("after_apply", "reset", on=[2])`; `faults.Fault` lists the fields."""
+        self._call("POST", "/faults", {"place": place, "kind": kind, **schedule}, dict)
+
+    def clear_faults(self) -> None:
+        """End all schedules."""
+        self._call("DELETE", "/faults", None, dict)
+
+    def advance(self, seconds: float) -> float:
+        """Move the clock forward and return its time."""
+        return self._call("POST", "/clock", {"advance": seconds}, Moment).now
+
+    def hold_clock(self, hold: bool = True) -> float:
+        """Stop the clock, or let it go on; returns its time."""
+        return self._call("POST", "/clock", {"hold": hold}, Moment).now
+
+    def grant(
+        self, token: str, scopes: list[str] | None = None, expires_in: float | None = None, kind: str = "private"
+    ) -> str:
+        """Accept a further token, which must start with `sandbox-`, and return it."""
+        body = {"token": token, "scopes": scopes, "expires_in": expires_in, "kind": kind}
+        self._call("POST", "/tokens", body, dict)
+        return token
+
+    def merge(self, survivor: str, other: str, object_type: str = "contacts") -> None:
+        """Merge one object away into another."""
+        self._call("POST", "/merge", {"survivor": survivor, "other": other, "type": object_type}, dict)
+
+    def _call(self, method: str, path: str, body: object, kind: type[Content]) -> Content:
+        address = urlsplit(self.url)
+        connection = HTTPConnection(address.hostname or "127.0.0.1", address.port, timeout=60)
+        try:
+            content = None if body is None else msgspec.json.encode(body)
+            connection.request(method, CONTROL_PREFIX + path, content)
+            answer = connection.getresponse()
+            received = answer.read()
+        finally:
+            connection.close()
+        if answer.status != 200:
+            raise SandboxError(f"{method} {path}: {answer.status} {received.decode(errors='replace')}")
+        return msgspec.json.decode(received, type=kind)

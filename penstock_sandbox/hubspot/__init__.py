@@ -1,0 +1,1 @@
+"""A simulated HubSpot account: contacts, their properties, batches and limits."""

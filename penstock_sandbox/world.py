@@ -1,0 +1,48 @@
+"""Everything the sandbox remembers, in one place, so that a reset is a new one."""
+
+from collections import Counter
+
+from penstock_sandbox.clock import Clock
+from penstock_sandbox.faults import Faults
+from penstock_sandbox.hubspot.portal import Portal
+from penstock_sandbox.settings import Settings
+from penstock_sandbox.store import History
+
+
+class World:
+    """Accounts, history, clock, faults and counters. One event loop owns it, so it needs no lock."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._initial = settings
+        self.faults = Faults()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything and go back to the settings the sandbox was started with."""
+        self.settings = self._initial
+        self.clock = Clock()
+        self.faults.schedules.clear()
+        self.history = History(full=self.settings.history == "full")
+        self.hubspot = Portal(self.settings, self.history)
+        self.requests = 0
+        self.routes: Counter[str] = Counter()
+        self.statuses: Counter[int] = Counter()
+        self.over_quota = 0
+
+    def configure(self, patch: dict[str, object]) -> None:
+        """Change settings in place; what is stored and counted stays."""
+        self.settings = self.settings.patched(patch)
+        self.history.full = self.settings.history == "full"
+        self.hubspot.configure(self.settings)
+
+    def stats(self) -> dict[str, object]:
+        """Return the counters. `over_quota` are requests made although a limit was spent."""
+        return {
+            "requests": self.requests,
+            "routes": dict(self.routes),
+            "statuses": {str(status): count for status, count in self.statuses.items()},
+            "applied_writes": len(self.history),
+            "over_quota": self.over_quota,
+            "answers_429": self.statuses[429],
+            "faults_struck": sum(schedule.struck for schedule in self.faults.schedules),
+        }

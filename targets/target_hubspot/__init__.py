@@ -1,0 +1,1 @@
+"""target-hubspot: Singer records to HubSpot, on Penstock's delivery core."""

@@ -1,0 +1,57 @@
+"""target-hubspot's settings."""
+
+from __future__ import annotations
+
+from singer_sdk import typing as th
+
+from penstock.auth import Bearer, Secret
+from penstock.http import checked_url
+from penstock.records import Destination
+from penstock.singer import CORE_SETTINGS, PenstockTarget
+from target_hubspot.api import HubSpot
+
+API_URL = "https://api.hubapi.com"
+DOMAINS = ("hubapi.com",)
+
+
+class TargetHubSpot(PenstockTarget):
+    """Singer target for HubSpot."""
+
+    name = "target-hubspot"
+    package_name = "penstock"
+    config_jsonschema = th.PropertiesList(
+        th.Property(
+            "token",
+            th.StringType(nullable=False),
+            required=True,
+            secret=True,
+            description="Private app token or service key (pat-...), with crm.objects.contacts.read and .write.",
+        ),
+        th.Property(
+            "api_url",
+            th.StringType(nullable=False),
+            default=API_URL,
+            description="Where HubSpot's API is; another value is for the sandbox on 127.0.0.1.",
+        ),
+        *CORE_SETTINGS,
+    ).to_dict()
+
+    def base_url(self) -> str:
+        """Return the API's base URL: HubSpot's own host, or a sandbox on this machine."""
+        return checked_url("api_url", str(self.config["api_url"]), DOMAINS)
+
+    def auth(self) -> Bearer:
+        """Sign with the private app's token."""
+        return Bearer(Secret(self.config["token"]))
+
+    def destination(self) -> Destination:
+        """Return HubSpot."""
+        return HubSpot()
+
+    def secrets(self) -> list[Secret]:
+        """Return the token."""
+        return [Secret(self.config["token"])]
+
+
+if __name__ == "__main__":
+    TargetHubSpot.cli()

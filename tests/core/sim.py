@@ -1,0 +1,320 @@
+"""A destination in memory and a run in simulated time: what the core's tests drive instead of a server.
+
+A Crash derives from BaseException and can be raised at any named point, as if the process had died there: nothing
+below catches it, the ledger is closed without commit, and the next run starts from the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from penstock.checkpoint import Checkpoint
+from penstock.delivery import Answer, Delivery, Policy
+from penstock.errors import BatchRefused, NoAnswer, Stop, Throttled, Unavailable
+from penstock.ledger import Ledger
+from penstock.mapping import RecordMapper
+from penstock.reading import Reader
+from penstock.records import (
+    Action,
+    Again,
+    Ask,
+    Batch,
+    Delivered,
+    FieldRule,
+    Form,
+    Gauge,
+    Json,
+    Limits,
+    Outcome,
+    Rejected,
+    Request,
+    Response,
+    Retry,
+    Sync,
+    Unknown,
+)
+from penstock.retry import RetryPolicy
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+@dataclass
+class World:
+    """What outlives a crash: the destination's objects, and every write that was applied to it, in order."""
+
+    objects: dict[str, dict[str, object]] = field(default_factory=dict)
+    """id to fields; the field `email` is unique, compared in lower case"""
+    history: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    """(e-mail, fields written)"""
+    next_id: int = 1
+    clock: float = 0.0
+
+    def find(self, email: str) -> str | None:
+        return next((i for i, o in self.objects.items() if str(o["email"]).lower() == email.lower()), None)
+
+    def write(self, action: str, key: str, fields: dict[str, object]) -> dict[str, object]:
+        """Apply one row. `bad` and `poison` values are refused by the server's rules."""
+        if str(fields.get("name", "")).startswith("bad"):
+            return {"outcome": "rejected"}
+        found = key if action == "update" else self.find(key)
+        if action == "find":
+            return {"outcome": "gone"} if found is None else {"outcome": "found", "id": found}
+        if action == "update" and found not in self.objects:
+            return {"outcome": "gone"}
+        holder = self.find(str(fields["email"]))
+        if holder is not None and found is not None and holder != found:
+            return {"outcome": "conflict"}
+        created = found is None
+        if found is None:
+            found, self.next_id = str(self.next_id), self.next_id + 1
+        self.objects.setdefault(found, {}).update(fields)
+        self.history.append((str(fields["email"]), dict(fields)))
+        return {"outcome": "delivered", "id": found, "created": created}
+
+
+class Memory:
+    """A Destination whose wire format is JSON of our own."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+
+    def account(self, ask: Ask) -> str:
+        return "memory"
+
+    def form(self, sync: Sync, columns: Mapping[str, Json] | None, key_properties: Sequence[str], ask: Ask) -> Form:
+        return Form("email", sync.fields or {}, {name: lambda v: v for name in sync.fields or {}}, str.lower, "")
+
+    def encode(self, batch: Batch) -> Request:
+        if batch.action is Action.FIND:
+            wanted = [[row.known.match, {}] for row in batch.rows if row.known]
+            return Request("POST", "/find", json.dumps(wanted).encode())
+        rows = [
+            [row.destination_id if batch.action is Action.UPDATE else row.match, json.loads(row.body)]
+            for row in batch.rows
+        ]
+        return Request("POST", f"/{batch.action.value}", json.dumps(rows).encode())
+
+    def decode(self, response: Response, batch: Batch) -> list[Outcome]:
+        if response.status == 429:
+            raise Throttled("slow down", 0.5)
+        if response.status == 503:
+            raise Unavailable("away")
+        if response.status == 400:
+            raise BatchRefused("POISON", "one of the rows is poison")
+        return [self._outcome(answer) for answer in json.loads(response.body)]
+
+    @staticmethod
+    def _outcome(answer: dict[str, object]) -> Outcome:
+        kinds: dict[str, Outcome] = {
+            "rejected": Rejected("BAD", "the name is bad", "name"),
+            "conflict": Rejected("CONFLICT", "the e-mail is taken"),
+            "gone": Again(Action.UPSERT, None, "gone"),
+            "later": Retry("later"),
+            "silent": Unknown("not mentioned", answered=True),
+        }
+        if answer["outcome"] == "found":
+            return Again(Action.UPDATE, str(answer["id"]), "found")
+        if answer["outcome"] == "delivered":
+            return Delivered(str(answer["id"]), bool(answer["created"]))
+        return kinds[str(answer["outcome"])]
+
+    def gauge(self, response: Response) -> Gauge | None:
+        return None
+
+
+class SimSender:
+    """Answers requests from the World, after a random number of turns, in random order, with faults."""
+
+    def __init__(self, world: World, chance: Random, faults: float, point: Callable[[str], None]) -> None:
+        self.world = world
+        self.requests: list[Request] = []
+        self._chance = chance
+        self._faults = faults
+        self._point = point
+        self._under_way: list[tuple[int, Request]] = []
+
+    def submit(self, ticket: int, request: Request) -> None:
+        self._point("before send")
+        self.requests.append(request)
+        self._under_way.append((ticket, request))
+        self._point("sent")
+
+    def take(self) -> list[tuple[int, Answer]]:
+        count = self._chance.randint(0, len(self._under_way))
+        self._chance.shuffle(self._under_way)
+        now, self._under_way = self._under_way[:count], self._under_way[count:]
+        return [(ticket, self._answer(request)) for ticket, request in now]
+
+    def _answer(self, request: Request) -> Answer:
+        fault = self._chance.choice(["before", "429", "503", "after"]) if self._chance.random() < self._faults else ""
+        if fault == "before":
+            return NoAnswer("connection lost", sent=True)
+        if fault == "429":
+            return Response(429, {}, b"")
+        if fault == "503":
+            return Response(503, {}, b"")
+        rows = json.loads(request.body or b"[]")
+        if len(rows) > 0 and any(str(fields.get("name", "")).startswith("poison") for _, fields in rows):
+            return Response(400, {}, b"")
+        answers = []
+        for key, fields in rows:
+            self._point("between rows")
+            answers.append(self.world.write(request.path[1:], key, fields))
+        self._point("applied")
+        if fault == "after":
+            return NoAnswer("connection lost", sent=True)
+        return Response(200, {}, json.dumps(answers).encode())
+
+
+class PointedLedger(Ledger):
+    """A ledger that can die at its commits."""
+
+    point: Callable[[str], None]
+
+    def commit(self) -> None:
+        self.point("before commit")
+        super().commit()
+        self.point("committed")
+
+
+FIELDS = {"email": FieldRule("email"), "name": FieldRule("name")}
+SYNC = Sync("people", "contacts", "email", fields=FIELDS)
+SCHEMA = {"properties": {"id": {"type": "integer"}, "email": {"type": ["string", "null"]}, "name": {"type": "string"}}}
+LIMITS = Limits(rows=3, body_bytes=10_000, concurrency=3, requests=1_000_000, window=10.0)
+
+
+@dataclass
+class Ending:
+    """How a simulated run ended: the STATE lines it printed, why it stopped, its counters and requests."""
+
+    states: list[bytes]
+    stop: Stop | None
+    counts: dict[str, int]
+    requests: list[Request]
+    crashed: bool = False
+
+
+@contextmanager
+def opened(path: Path, point: Callable[[str], None]) -> Iterator[PointedLedger]:
+    ledger = PointedLedger(path, wall=lambda: 0.0)
+    ledger.point = point
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def run(
+    lines: Sequence[bytes],
+    world: World,
+    path: Path,
+    seed: int = 0,
+    *,
+    faults: float = 0.0,
+    crash_at: int | None = None,
+    chunk: int = 40,
+    limits: Limits = LIMITS,
+    policy: Policy | None = None,
+    sync: Sync = SYNC,
+) -> Ending:
+    """Run the core over some input until its end, or until the `crash_at`-th named point."""
+    chance = Random(seed)
+    passed = 0
+
+    def point(_name: str) -> None:
+        nonlocal passed
+        passed += 1
+        if passed == crash_at:
+            raise Crash
+
+    states: list[bytes] = []
+    sender = SimSender(world, chance, faults, point)
+    with opened(path, point) as ledger:
+        ledger.begin_run()
+        checkpoint = Checkpoint()
+        policy = policy or Policy(retry=RetryPolicy(attempts=100), max_rows=50)
+        delivery = Delivery(Memory(limits), ledger, sender, checkpoint, policy, chance)
+        reader = Reader(
+            delivery,
+            checkpoint,
+            lambda stream, keys: sync,
+            lambda s, columns, keys: RecordMapper(s, Memory(limits).form(s, None, (), _no_ask), columns, keys),
+            lambda stream, schema, keys: [],
+            lambda: world.clock,
+        )
+
+        def emit() -> None:
+            state = checkpoint.release()
+            if state is not None:
+                point("before print")
+                states.append(state)
+                point("printed")
+
+        try:
+            _drive(lines, reader, delivery, world, emit, chunk)
+        except Crash:
+            return Ending(states, None, {}, sender.requests, crashed=True)
+        counts = {name: n for o in delivery.syncs.values() for name, n in o.counts.items() if n}
+        return Ending(states, delivery.stopped or delivery.verdict(), counts, sender.requests)
+
+
+def _no_ask(request: Request) -> Response:
+    raise AssertionError("nothing to ask")
+
+
+def _drive(
+    lines: Sequence[bytes],
+    reader: Reader,
+    delivery: Delivery,
+    world: World,
+    emit: Callable[[], None],
+    chunk: int,
+) -> None:
+    data = b"".join(line + b"\n" for line in lines)
+    position, ended = 0, False
+    for _ in range(1_000_000):
+        delivery.turn(world.clock, flush=ended)
+        emit()
+        if delivery.stopped is not None and not delivery.in_flight:
+            delivery.abandon()
+            emit()
+            return
+        if ended and delivery.idle:
+            emit()
+            return
+        if delivery.room and not ended and delivery.stopped is None:
+            part, position = data[position : position + chunk], position + chunk
+            if part:
+                reader.feed(part)
+            else:
+                reader.end()
+                ended = True
+        world.clock += 0.03
+    raise AssertionError("the run does not end")
+
+
+def schema_line(stream: str = "people") -> bytes:
+    return json.dumps({"type": "SCHEMA", "stream": stream, "schema": SCHEMA, "key_properties": ["id"]}).encode()
+
+
+def record_line(key: int | None, email: str | None, name: object, version: int | None = None) -> bytes:
+    record = {"id": key, "email": email, "name": name}
+    line = {"type": "RECORD", "stream": "people", "record": record}
+    if version is not None:
+        line["version"] = version
+    return json.dumps(line).encode()
+
+
+def state_line(position: int) -> bytes:
+    return json.dumps({"type": "STATE", "value": {"position": position}}).encode()
+
+
+def activate_line(version: int) -> bytes:
+    return json.dumps({"type": "ACTIVATE_VERSION", "stream": "people", "version": version}).encode()

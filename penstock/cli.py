@@ -134,3 +134,7 @@ def _query(path: Path, sql: str, values: tuple[object, ...]) -> list[dict[str, A
 def _fail(message: str) -> NoReturn:
     typer.echo(f"penstock: {message}", err=True)
     raise typer.Exit(2)
+
+
+if __name__ == "__main__":
+    app()

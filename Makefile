@@ -1,0 +1,62 @@
+# The front door. Needs Python 3.10 to 3.13 with venv, git and gcc; everything else is installed below this folder.
+PYTHON ?= python3
+BIN := .venv/bin
+MELTANO := .venv-meltano/bin/meltano
+PIP := -m pip --quiet --disable-pip-version-check --no-input
+SEED ?= 4711
+
+.PHONY: help setup demo test check format bench sandbox lock clean
+help: ## list what there is
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .meltano/ready ## install everything (each of the commands below does it by itself)
+
+.venv/ready: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "make: needs Python 3.10 to 3.13 as '$(PYTHON)'; name another: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' \
+	  || { echo "make: '$(PYTHON)' lacks venv or ensurepip; on Debian: apt-get install python3-venv"; exit 1; }
+	@echo "setting up .venv"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python $(PIP) install --require-hashes -r requirements/dev.txt
+	@$(BIN)/python $(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv-meltano/ready: requirements/meltano.txt .venv/ready
+	@echo "setting up .venv-meltano"
+	@$(PYTHON) -m venv .venv-meltano
+	@$(BIN)/uv pip install --quiet --python .venv-meltano/bin/python --require-hashes -r requirements/meltano.txt
+	@touch $@
+
+# Meltano notices neither a new dependency in pyproject.toml nor a new lock file: that is why they stand here.
+.meltano/ready: meltano.yml pyproject.toml requirements/penstock.txt requirements/dbt.txt .venv-meltano/ready
+	@echo "installing the Meltano plugins"
+	@$(MELTANO) --log-level warning install > .venv-meltano/install.log 2>&1 || { cat .venv-meltano/install.log; exit 1; }
+	@touch $@
+
+demo: .meltano/ready ## the whole way, from dbt models to contacts in a (simulated) CRM, twice
+	@$(BIN)/python -m demo.demo
+
+sandbox: .venv/ready ## keep a simulated CRM running on http://127.0.0.1:8470
+	@rm -f .penstock/target-hubspot-sandbox.db*  # it starts empty: what its ledger remembers is not there
+	@$(BIN)/penstock-sandbox serve --port 8470
+
+test: .meltano/ready check ## every check and every test
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q
+
+check: .venv/ready ## formatting, lint, types, layers
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo > .venv/layers.log || { cat .venv/layers.log; exit 1; }
+
+format: .venv/ready ## let ruff format the code
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: .meltano/ready ## measure; B=name for one; writes bench/results.json and bench/RESULTS.md
+	@$(BIN)/python -m bench.run $(B)
+
+lock: .venv/ready ## compile requirements/*.txt anew
+	@UV=$(BIN)/uv sh requirements/compile.sh
+
+clean: ## remove what the commands above installed and made
+	rm -rf .venv .venv-meltano .meltano .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

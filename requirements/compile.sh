@@ -1,0 +1,16 @@
+#!/bin/sh
+# Compiles one locked requirements file per environment, with hashes and without addresses.
+set -eu
+cd "$(dirname "$0")/.."
+compile() {
+  out=$1; shift
+  "$UV" pip compile --quiet --universal --python-version 3.10 --generate-hashes \
+    --no-emit-index-url --no-annotate --no-header "$@" pyproject.toml -o "requirements/$out"
+}
+compile dev.txt --extra duckdb --extra sandbox --group dev
+# What users' plugins run is what our tests ran.
+compile penstock.txt --extra duckdb --extra sandbox -c requirements/dev.txt
+for group in meltano dbt; do
+  "$UV" pip compile --quiet --universal --python-version 3.10 --generate-hashes \
+    --no-emit-index-url --no-annotate --no-header --group $group -o "requirements/$group.txt"
+done

@@ -1,0 +1,1 @@
+"""Rows of a warehouse as Singer messages: configured models, one small module per warehouse."""

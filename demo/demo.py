@@ -15,10 +15,11 @@ import time
 from pathlib import Path
 
 import duckdb
-from penstock_sandbox.handle import Sandbox
-from penstock_sandbox.server import running
 from rich.console import Console
 from rich.table import Table
+
+from penstock_sandbox.handle import Sandbox
+from penstock_sandbox.server import running
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".demo"

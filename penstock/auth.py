@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import re
+import traceback
 
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
-_BEARER = re.compile(r"(?i)(bearer\s+|authorization['\"]?\s*[:=]\s*['\"]?)[^\s'\",}]+")
+_CREDENTIAL = re.compile(
+    r"(?i)(authorization['\"]?\s*[:=]\s*['\"]?(?:bearer\s+|basic\s+)?|bearer\s+|(?:refresh|access)_token['\"]?\s*[:=]\s*['\"]?)"
+    r"[^\s'\",}&]+"
+)
 
 
 class Secret(str):
@@ -42,11 +46,18 @@ class Redaction(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record's text; always let it pass."""
-        text = record.getMessage()
+        record.msg, record.args = self.clean(record.getMessage()), None
+        if record.exc_info:
+            # The handler would format the exception after us, with whatever its text holds.
+            record.exc_text = self.clean("".join(traceback.format_exception(*record.exc_info)).rstrip())
+            record.exc_info = None
+        return True
+
+    def clean(self, text: str) -> str:
+        """Return a text without secrets."""
         for secret in self._secrets:
             text = text.replace(secret, "•••")
-        record.msg, record.args = _BEARER.sub(r"\1•••", text), None
-        return True
+        return _CREDENTIAL.sub(r"\1•••", text)
 
 
 def redact_logs(secrets: list[Secret]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, Optional
@@ -12,6 +13,7 @@ from typing import Annotated, Any, NoReturn, Optional
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from penstock import __version__
 
@@ -68,9 +70,9 @@ def runs(
         ending = row["ending"] or "still running, or killed"
         for n, (stream, numbers) in enumerate(sorted(counts.items()) or [("", {})]):
             told = ", ".join(f"{name} {count:,}" for name, count in numbers.items() if count)
-            first = [path.stem, str(row["run"]), _iso(row["started_at"]), seconds, str(row["exit_code"])]
+            first = [path.stem, str(row["run"]), _iso(row["started_at"]), seconds, _blank(row["exit_code"])]
             last = [str(row["calls"]), ending]
-            table.add_row(*(first if n == 0 else [""] * 5), stream, told, *(last if n == 0 else ["", ""]))
+            _add_row(table, *(first if n == 0 else [""] * 5), stream, told, *(last if n == 0 else ["", ""]))
     _show(table, "no runs yet")
 
 
@@ -95,13 +97,22 @@ def rejects(
     table = Table("stream", "row key", "kind", "field", "code", "reason", "attempts", "last")
     for _, row in found:
         cells = (row["stream"], row["row_key"], row["kind"], row["field"] or "", row["code"], row["message"])
-        table.add_row(*cells, str(row["attempts"]), _iso(row["last_at"]))
+        _add_row(table, *cells, str(row["attempts"]), _iso(row["last_at"]))
     _show(table, "no rejects")
+
+
+def _add_row(table: Table, *cells: str) -> None:
+    """Add cells as they are: a row key may look like rich's markup."""
+    table.add_row(*(Text(cell) for cell in cells))
 
 
 def _show(table: Table, nothing: str) -> None:
     console = Console()
     console.print(table if table.row_count else nothing)
+
+
+def _blank(number: int | None) -> str:
+    return "" if number is None else str(number)
 
 
 def _iso(at: float | None) -> str:
@@ -122,13 +133,11 @@ def _ledgers(given: Path | None) -> list[Path]:
 
 def _query(path: Path, sql: str, values: tuple[object, ...]) -> list[dict[str, Any]]:
     try:
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
-        db.row_factory = sqlite3.Row
-        rows = [dict(row) for row in db.execute(sql, values)]
-        db.close()
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)) as db:
+            db.row_factory = sqlite3.Row
+            return [dict(row) for row in db.execute(sql, values)]
     except sqlite3.DatabaseError as error:
         _fail(f"{path} cannot be read as a ledger: {error}")
-    return rows
 
 
 def _fail(message: str) -> NoReturn:

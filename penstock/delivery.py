@@ -25,15 +25,15 @@ from penstock.errors import (
     BatchRefused,
     Fault,
     NoAnswer,
-    NotAccepted,
     Refusal,
     Stop,
     Throttled,
     TooManyRejects,
     Unavailable,
 )
-from penstock.intake import Intake, Offered
+from penstock.intake import Intake
 from penstock.ledger import Ledger
+from penstock.mapping import RecordMapper
 from penstock.records import (
     Again,
     Batch,
@@ -45,6 +45,7 @@ from penstock.records import (
     Response,
     Retry,
     Row,
+    Source,
     Sync,
     Unknown,
 )
@@ -122,16 +123,20 @@ class Delivery:
         self._throttled_in_a_row = 0
         self._now = 0.0
 
-    def open(self, sync: Sync) -> OpenSync:
-        """Start a sync, or return the one that is open. Raises Misconfigured when it cannot start."""
+    def open(self, sync: Sync, mapping: bytes) -> OpenSync:
+        """Start a sync, or go on with the one that is open. `mapping` is the version of its mapping.
+
+        Raises Misconfigured when it cannot start.
+        """
         if sync.stream not in self.syncs:
-            self.syncs[sync.stream] = self._settlement.open(sync)
+            self.syncs[sync.stream] = self._settlement.open(sync, mapping)
+        self.syncs[sync.stream].mapping = mapping
         return self.syncs[sync.stream]
 
-    def offer(self, opened: OpenSync, epoch: Epoch, rows: Sequence[Offered], now: float) -> None:
-        """Take mapped and invalid rows in reading order, each with a receipt of `epoch`."""
+    def offer(self, opened: OpenSync, mapper: RecordMapper, epoch: Epoch, rows: Sequence[Source], now: float) -> None:
+        """Take records in reading order, each with a receipt of `epoch`."""
         self._settlement.now = now
-        self._intake.offer(opened, epoch, rows, now)
+        self._intake.offer(opened, mapper, epoch, rows, now)
         self._judge(opened)
 
     def complete(self, opened: OpenSync) -> None:
@@ -279,9 +284,10 @@ class Delivery:
         elif isinstance(refusal, Throttled):
             outcome = self._slow_down(opened, batch, refusal)
         elif isinstance(refusal, Unavailable):
-            outcome = Unknown(str(refusal))
+            outcome = Unknown(str(refusal), after=refusal.after)
         else:
-            outcome = Unknown(str(refusal), answered=isinstance(refusal, NotAccepted))
+            # Nothing can be read out of the answer, so it says nothing against any row: as if none had come.
+            outcome = Unknown(str(refusal))
         self._conclude(opened, batch, [outcome] * len(batch.rows))
 
     def _slow_down(self, opened: OpenSync, batch: Batch, refusal: Throttled) -> Retry:
@@ -316,7 +322,7 @@ class Delivery:
                     if outcome.answered and row.attempts >= self.policy.unacknowledged:
                         rejected.append((row, Rejected("not_acknowledged", outcome.reason)))
                     else:
-                        later.append((row, outcome.reason, None))
+                        later.append((row, outcome.reason, outcome.after))
                 case _:
                     assert_never(outcome)
         opened.counts["unknown"] += len(doubtful)
@@ -369,7 +375,8 @@ class Delivery:
             )
 
     def verdict(self) -> Stop | None:
-        """Judge a run that was read to its end: more rejects than a sync allows are no success."""
+        """End a run that was read to its end, and judge it: more rejects than a sync allows are no success."""
+        self._settlement.remember_mappings(self.syncs.values())
         for opened in self.syncs.values():
             counts = opened.counts
             refused = opened.refused

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import queue
+import re
 import threading
 import time
 from collections import deque
@@ -25,6 +26,7 @@ from penstock.errors import Fault, Misconfigured, NoAnswer
 from penstock.records import Request, Response
 
 _CHUNK = 1 << 16
+_PLAIN_URL = re.compile(r"[A-Za-z]+://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~-]*)*").fullmatch
 
 
 def checked_url(setting: str, url: str, domains: Sequence[str]) -> str:
@@ -39,8 +41,9 @@ def checked_url(setting: str, url: str, domains: Sequence[str]) -> str:
     except ValueError as error:
         raise Misconfigured(f"setting {setting}: not a URL") from error
     host = (parts.hostname or "").lower()
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise Misconfigured(f"setting {setting}: give scheme, host and path only")
+    # Characters that every parser of URLs reads alike: behind a backslash, `@` or `%` another host can hide.
+    if not _PLAIN_URL(url):
+        raise Misconfigured(f"setting {setting}: give scheme, host and path only, in plain characters")
     if parts.scheme == "http" and _is_loopback(host):
         return url.rstrip("/")
     if parts.scheme != "https":

@@ -12,11 +12,10 @@ from penstock.batching import Batcher, Lanes, key_identity, match_identity
 from penstock.checkpoint import Epoch
 from penstock.errors import InvalidRecord
 from penstock.ledger import Ledger
-from penstock.mapping import Mapped, encode_payload, fingerprint, reject_key
-from penstock.records import Action, Batch, KnownRow, Limits, Record, Rejected, Row, RowKey, Sync
+from penstock.mapping import RecordMapper, decode_record, encode_payload, fingerprint, reject_key
+from penstock.records import Action, Batch, KnownRow, Limits, Rejected, Row, RowKey, Source, Sync
 from penstock.settlement import OpenSync, Settlement
 
-Offered = tuple[Mapped | InvalidRecord, Record]
 DUPLICATE_MATCH = Rejected("duplicate_match", "another row of this sync already holds the match value")
 TOO_LARGE = Rejected("too_large", "the mapped record is larger than one request may be")
 
@@ -32,40 +31,40 @@ class Intake:
         self._batcher = batcher
         self._settlement = settlement
 
-    def offer(self, opened: OpenSync, epoch: Epoch, rows: Sequence[Offered], now: float) -> None:
-        """Take mapped and invalid rows in reading order, each with a receipt of `epoch`."""
-        keys = [mapped[0] for mapped, _ in rows if not isinstance(mapped, InvalidRecord)]
-        marks = self._ledger.fingerprints(opened.number, keys)
+    def offer(self, opened: OpenSync, mapper: RecordMapper, epoch: Epoch, rows: Sequence[Source], now: float) -> None:
+        """Take records in reading order, each with a receipt of `epoch`."""
+        remembered = self._ledger.fingerprints(opened.number, [row.key for row in rows if row.key is not None])
         unchanged: list[RowKey] = []
+        marks: list[tuple[bytes | None, RowKey]] = []
         changed: list[Row] = []
         earlier: set[str] = set()
         """keys with an older version in this very group"""
-        sync, seen, busy = opened.sync, opened.seen, bool(self._lanes.rows)
-        for mapped, record in rows:
-            if isinstance(mapped, InvalidRecord):
-                row = self._invalid_row(sync, mapped, record, epoch)
-                earlier.add(row.key)
-                changed.append(row)
+        sync, mark_seen, busy = opened.sync, opened.seen.mark, bool(self._lanes.rows)
+        for source in rows:
+            key = source.key
+            found = remembered.get(key) if key is not None else None
+            delivered: bytes | None = None
+            if key is not None and found is not None:
+                last_sent, source_mark, seq = found
+                mark_seen(seq)
+                if key not in earlier and not (busy and self._lanes.tail(key_identity(sync, key))):
+                    delivered = last_sent
+                    if delivered is not None and source_mark == source.mark and source_mark is not None:
+                        unchanged.append(key)
+                        continue
+            row = _mapped(sync, mapper, source, epoch)
+            if delivered is not None and row.fingerprint == delivered:
+                unchanged.append(row.key)
+                marks.append((row.source_mark, row.key))
                 continue
-            key, match, payload, body, mark = mapped
-            found = marks.get(key)
-            if found is not None:
-                seen.mark(found[1])
-                alone = key not in earlier and not (busy and self._lanes.tail(key_identity(sync, key)))
-                if found[0] == mark and alone:
-                    unchanged.append(key)
-                    continue
-            earlier.add(key)
-            changed.append(Row(sync, key, match, payload, body, mark, record, [epoch]))
+            earlier.add(row.key)
+            changed.append(row)
         if unchanged:
             self._settlement.unchanged_keys(opened, epoch, unchanged)
+        if marks and opened.remark:
+            self._settlement.remark(opened, marks)
         if changed:
             self._enter(opened, changed, now)
-
-    @staticmethod
-    def _invalid_row(sync: Sync, why: InvalidRecord, record: Record, epoch: Epoch) -> Row:
-        key = RowKey(why.row_key) if why.row_key is not None else reject_key(record)
-        return Row(sync, key, "", {}, b"", b"", record, [epoch], invalid=why)
 
     def _enter(self, opened: OpenSync, rows: list[Row], now: float) -> None:
         known = self._ledger.known(opened.number, [row.key for row in rows])
@@ -102,7 +101,9 @@ class Intake:
         self._lanes.replace_body(ahead, body)
         ahead.payload = payload
         ahead.fingerprint = fingerprint(body)
-        ahead.record = {**ahead.record, **row.record}
+        ahead.source_mark = row.source_mark if body is row.body else None
+        if isinstance(ahead.record, dict) and isinstance(row.record, dict):
+            ahead.record = {**ahead.record, **row.record}
         ahead.epochs += row.epochs
         return True
 
@@ -152,6 +153,21 @@ class Intake:
             batch.rows = [row for row in batch.rows if row not in reverted]
             for row in reverted:
                 self._settlement.unchanged(opened, row)
+
+
+def _mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch) -> Row:
+    """Make the Row of a record; one that cannot be mapped keeps its key, so that it keeps its place in the order."""
+    try:
+        record = decode_record(source.record) if isinstance(source.record, bytes) else source.record
+    except InvalidRecord as why:
+        key = source.key or reject_key(source.record)
+        return Row(sync, key, "", {}, b"", b"", None, source.record, [epoch], invalid=why)
+    try:
+        key, match, payload, body, mark = mapper.map(record)
+    except InvalidRecord as why:
+        key = RowKey(why.row_key) if why.row_key is not None else reject_key(record)
+        return Row(sync, key, "", {}, b"", b"", None, record, [epoch], invalid=why)
+    return Row(sync, key, match, payload, body, mark, source.mark, record, [epoch])
 
 
 def is_delivered(known: KnownRow | None, row: Row) -> bool:

@@ -7,11 +7,9 @@ so that one flush to disk serves many rows. One process writes one sync; several
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sqlite3
-import stat
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from penstock.errors import Fault, Misconfigured
+from penstock.files import make_private
 from penstock.records import Action, KnownRow, Record, RowKey
 
 SCHEMA_VERSION = 1
@@ -26,10 +25,11 @@ LOOKUP = 500
 """keys per look-up statement; a fixed number keeps the prepared statement"""
 _SCHEMA = """
 create table if not exists meta(name text primary key, value text not null) without rowid;
-create table if not exists syncs(sync integer primary key, stream text not null unique, object text not null);
+create table if not exists syncs(
+  sync integer primary key, stream text not null unique, object text not null, mapping blob);
 create table if not exists records(
   sync integer not null, row_key text not null, seq integer not null,
-  match_value text, fingerprint blob, destination_id text, delivered_at real, left_at real,
+  match_value text, fingerprint blob, source_mark blob, destination_id text, delivered_at real, left_at real,
   primary key(sync, row_key)) without rowid;
 create index if not exists records_match on records(sync, match_value);
 create table if not exists rejects(
@@ -67,9 +67,9 @@ class Seen:
 
 
 _record_json = msgspec.json.Encoder(decimal_format="number").encode
-Settled = tuple[RowKey, str, bytes, str | None]
-"""row key, match value, fingerprint, destination id"""
-Refused = tuple[RowKey, str, str, str | None, str, Record]
+Settled = tuple[RowKey, str, bytes, bytes | None, str | None]
+"""row key, match value, fingerprint, source mark, destination id"""
+Refused = tuple[RowKey, str, str, str | None, str, Record | bytes]
 """row key, kind (`invalid` or `rejected`), code, field, message, source record"""
 
 
@@ -170,7 +170,10 @@ class Ledger:
 
     def _doubt_open_intents(self, sync: int) -> int:
         doubted = 0
-        self._db.execute("begin immediate")
+        # Another sync of this run may have written what is not committed yet: then this joins its transaction.
+        alone = not self._db.in_transaction
+        if alone:
+            self._db.execute("begin immediate")
         (seq,) = self._db.execute("select coalesce(max(seq), 0) from records where sync=?", (sync,)).fetchone()
         intents = self._db.execute("select keys, matches from intents where sync=?", (sync,)).fetchall()
         for keys, matches in intents:
@@ -184,7 +187,8 @@ class Ledger:
             )
             seq += len(rows)
         self._db.execute("delete from intents where sync=?", (sync,))
-        self._db.execute("commit")
+        if alone:
+            self._db.execute("commit")
         return doubted
 
     def known(self, sync: int, keys: Sequence[RowKey]) -> dict[str, KnownRow]:
@@ -199,16 +203,20 @@ class Ledger:
             found[key] = KnownRow(*facts)
         return found
 
-    def fingerprints(self, sync: int, keys: Sequence[RowKey]) -> dict[str, tuple[bytes | None, int]]:
-        """Return fingerprint and number of present rows: the question asked of every record there is."""
-        sql = "select row_key, fingerprint, seq from records where left_at is null and sync=? and row_key in"
-        return {key: (mark, seq) for key, mark, seq in self._select_in(sql, sync, keys)}
+    def fingerprints(self, sync: int, keys: Sequence[RowKey]) -> dict[str, tuple[bytes | None, bytes | None, int]]:
+        """Return fingerprint, source mark and number of present rows: the question asked of every record there is."""
+        sql = (
+            "select row_key, fingerprint, source_mark, seq from records where left_at is null and sync=? and row_key in"
+        )
+        return {key: (mark, source_mark, seq) for key, mark, source_mark, seq in self._select_in(sql, sync, keys)}
 
     def owners(self, sync: int, matches: Sequence[str]) -> dict[str, str]:
         """Return the row key that holds each of these match values, of rows that have not left."""
         return dict(
             self._select_in(
-                "select match_value, row_key from records where left_at is null and sync=? and match_value in",
+                # Without the hint SQLite scans the whole sync: it has no statistics, and the key is the table itself.
+                "select match_value, row_key from records indexed by records_match"
+                " where left_at is null and sync=? and match_value in",
                 sync,
                 matches,
             )
@@ -240,6 +248,27 @@ class Ledger:
             )
         return int(cursor.lastrowid or 0)
 
+    def mapping(self, sync: int) -> bytes | None:
+        """Return the version of the mapping that the sync's source marks are of."""
+        with self._guard():
+            (version,) = self._db.execute("select mapping from syncs where sync=?", (sync,)).fetchone()
+        return None if version is None else bytes(version)
+
+    def remember_mapping(self, sync: int, version: bytes) -> None:
+        """Note the version of the mapping that the sync's source marks are of."""
+        self._write(1)
+        with self._guard():
+            self._db.execute("update syncs set mapping=? where sync=?", (version, sync))
+
+    def remark(self, sync: int, marks: Sequence[tuple[bytes | None, RowKey]]) -> None:
+        """Write source marks of rows anew."""
+        self._write(len(marks))
+        with self._guard():
+            self._db.executemany(
+                "update records set source_mark=? where sync=? and row_key=?",
+                [(mark, sync, key) for mark, key in marks],
+            )
+
     def close_intent(self, sync: int, intent: int, doubtful: Sequence[RowKey]) -> None:
         """End an intent. `doubtful` rows may have been applied: what was delivered before no longer counts."""
         self._write(1 + len(doubtful))
@@ -257,13 +286,15 @@ class Ledger:
         self._next_seq[sync] += len(rows)
         with self._guard():
             self._db.executemany(
-                "insert into records(sync, row_key, seq, match_value, fingerprint, destination_id, delivered_at)"
-                " values(?,?,?,?,?,?,?) on conflict(sync, row_key) do update set match_value=excluded.match_value,"
-                " fingerprint=excluded.fingerprint, delivered_at=excluded.delivered_at, left_at=null,"
+                "insert into records"
+                "(sync, row_key, seq, match_value, fingerprint, source_mark, destination_id, delivered_at)"
+                " values(?,?,?,?,?,?,?,?) on conflict(sync, row_key) do update set match_value=excluded.match_value,"
+                " fingerprint=excluded.fingerprint, source_mark=excluded.source_mark,"
+                " delivered_at=excluded.delivered_at, left_at=null,"
                 " destination_id=coalesce(excluded.destination_id, destination_id)",
                 [
-                    (sync, key, seq + n, match, mark, destination_id, now)
-                    for n, (key, match, mark, destination_id) in enumerate(rows)
+                    (sync, key, seq + n, match, mark, source_mark, destination_id, now)
+                    for n, (key, match, mark, source_mark, destination_id) in enumerate(rows)
                 ],
             )
         self.forgive(sync, [key for key, *_ in rows])
@@ -288,7 +319,7 @@ class Ledger:
                 " code=excluded.code, field=excluded.field, message=excluded.message, record=excluded.record,"
                 " attempts=attempts+1, last_at=excluded.last_at, run=excluded.run",
                 [
-                    (sync, key, kind, code, field, message, _record_json(record), now, now, self.run)
+                    (sync, key, kind, code, field, message, _as_json(record), now, now, self.run)
                     for key, kind, code, field, message, record in rows
                 ],
             )
@@ -363,48 +394,7 @@ class _LedgerGuard:
             ) from error
 
 
-def make_private(path: Path) -> None:
-    """Create the ledger's folder (0700 where it is ours to create) and file (0600), whatever the umask.
-
-    Raises Misconfigured when that is impossible or others may read an existing file.
-    """
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
-                os.fchmod(descriptor, 0o600)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise Misconfigured(
-            f"the ledger {path} cannot be made: {error.strerror}", "check the setting ledger_path"
-        ) from error
-
-
-class SyncLock:
-    """One run per sync: an advisory lock on a file beside the ledger, freed by the system when the process dies."""
-
-    def __init__(self, ledger: Path, stream: str) -> None:
-        name = "".join(c if c.isalnum() or c in "-_" else f"%{ord(c):x}" for c in stream)
-        self._path = ledger.with_name(f"{ledger.name}.{name}.lock")
-        self._stream = stream
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-
-    def take(self, started_at: str) -> None:
-        """Take the lock or raise Misconfigured, naming the process that holds it."""
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(self._file, 200, 0).decode(errors="replace").strip()
-            os.close(self._file)
-            raise Misconfigured(
-                f"stream {self._stream} is being synced by another run ({holder or 'which has just started'})",
-                "wait for that run to end; two runs of one sync would overtake each other",
-            ) from error
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"pid {os.getpid()}, started {started_at}\n".encode(), 0)
-
-    def release(self) -> None:
-        """Give the lock back."""
-        os.close(self._file)
+def _as_json(record: Record | bytes) -> bytes:
+    if isinstance(record, bytes):
+        return record.decode(errors="backslashreplace").encode()
+    return _record_json(record)

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
+from penstock import __version__
 from penstock.errors import InvalidRecord, Misconfigured
-from penstock.records import Convert, Form, Json, Payload, Record, RowKey, Sync
+from penstock.records import Convert, Form, Json, Payload, Record, RowKey, Source, Sync
 from penstock.syncs import nearest
 
 _MISSING = object()
@@ -28,6 +30,11 @@ _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
 }
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
+_decode_record = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""what JSON text can be that nobody can read: no JSON, no UTF-8, nested without end"""
+Field = tuple[str, str, frozenset[type] | None, Convert, bool]
+"""destination field, column, types the column may have, what its value becomes, whether a null clears the field"""
 Mapped = tuple[RowKey, str, Payload, bytes, bytes]
 """row key, match value, payload, payload as JSON, fingerprint"""
 
@@ -42,19 +49,6 @@ def encode_payload(payload: Payload) -> bytes:
     return _encode(payload)
 
 
-class Field:
-    """One destination field of a compiled mapping: where its value is, which types it may have, what it becomes."""
-
-    __slots__ = ("clears", "column", "convert", "name", "types")
-
-    def __init__(self, name: str, column: str, types: frozenset[type] | None, convert: Convert, *, clears: bool):
-        self.name = name
-        self.column = column
-        self.types = types
-        self.convert = convert
-        self.clears = clears
-
-
 class RecordMapper:
     """Maps the records of one stream. `constants` are in every payload; a missing column is no null."""
 
@@ -63,6 +57,12 @@ class RecordMapper:
         self.key_columns = tuple(key_properties)
         self._form = form
         self._check_columns(columns)
+        names = [f"key{n}" for n in range(len(self.key_columns))]
+        key = msgspec.defstruct(
+            "Key", [(name, Any, None) for name in names], rename=dict(zip(names, self.key_columns, strict=True))
+        )
+        self._decode_key = msgspec.json.Decoder(key, float_hook=Decimal).decode
+        self.version = mapping_version(sync, form, columns, key_properties)
         self._constants: Payload = {}
         self._fields: list[Field] = []
         for name in sorted(form.fields):
@@ -71,9 +71,7 @@ class RecordMapper:
                 self._constants[name] = form.convert[name](rule.constant)
             else:
                 clears = (rule.nulls or sync.nulls) == "clear"
-                self._fields.append(
-                    Field(name, rule.column, json_types(columns[rule.column]), form.convert[name], clears=clears)
-                )
+                self._fields.append((name, rule.column, json_types(columns[rule.column]), form.convert[name], clears))
 
     def _check_columns(self, columns: Mapping[str, Json]) -> None:
         stream = self.sync.stream
@@ -96,6 +94,23 @@ class RecordMapper:
         if mistakes:
             raise Misconfigured(mistakes)
 
+    def peek(self, text: bytes) -> Source:
+        """Read a record's key out of its JSON text, and mark the text; the rest is parsed when it is needed.
+
+        A text that cannot be read has no key; mapping it will tell why.
+        """
+        try:
+            values = list(msgspec.structs.astuple(self._decode_key(text)))
+        except UNREADABLE:
+            return Source(None, None, text)
+        key = None if None in values else RowKey(_encode(values).decode())
+        return Source(key, blake2b(text, digest_size=16, person=self.version).digest(), text)
+
+    def peek_record(self, record: Record) -> Source:
+        """Do the same for a record that a stream map has made; it has no text to mark."""
+        values = [record.get(column) for column in self.key_columns]
+        return Source(None if None in values else RowKey(_encode(values).decode()), None, record)
+
     def map(self, record: Record) -> Mapped:
         """Map one record. Raises InvalidRecord, naming the row key, the field and the rule, never the value."""
         key = self._key(record)
@@ -107,22 +122,21 @@ class RecordMapper:
 
     def _map(self, key: RowKey, record: Record) -> Mapped:
         payload = dict(self._constants)
-        clear = self._form.clear
-        for field in self._fields:
-            value = record.get(field.column, _MISSING)
-            if value is None:
-                if field.clears:
-                    payload[field.name] = clear
-            elif value is not _MISSING:
-                if field.types is not None and type(value) not in field.types:
-                    raise InvalidRecord(
-                        "schema", f"column {field.column} does not have the type its SCHEMA says", field.name
-                    )
-                try:
-                    payload[field.name] = field.convert(value)
-                except InvalidRecord as error:
-                    error.field = error.field or field.name
-                    raise
+        clear, get = self._form.clear, record.get
+        name = ""
+        try:
+            for name, column, types, convert, clears in self._fields:
+                value = get(column, _MISSING)
+                if value is None:
+                    if clears:
+                        payload[name] = clear
+                elif value is not _MISSING:
+                    if types is not None and type(value) not in types:
+                        raise InvalidRecord("schema", f"column {column} does not have the type its SCHEMA says")
+                    payload[name] = convert(value)
+        except InvalidRecord as error:
+            error.field = error.field or name
+            raise
         match = payload.get(self._form.match)
         if not match or match == clear:
             raise InvalidRecord(
@@ -141,6 +155,28 @@ class RecordMapper:
         return RowKey(_encode(values).decode())
 
 
+def mapping_version(sync: Sync, form: Form, columns: Mapping[str, Json], key_properties: Sequence[str]) -> bytes:
+    """Return 16 bytes that change whenever the same record could be mapped to another payload or key."""
+    rules = sorted((name, rule.column, rule.constant, rule.nulls or sync.nulls) for name, rule in form.fields.items())
+    types = sorted((name, _encode(schema).decode()) for name, schema in columns.items())
+    facts = (__version__, sync.object, form.match, form.version, rules, types, list(key_properties))
+    return blake2b(repr(facts).encode(), digest_size=16).digest()
+
+
+def decode_record(text: bytes) -> Record:
+    """Parse a record's JSON text; numbers with a fraction keep their digits.
+
+    Raises InvalidRecord for text inside it that is no Unicode, such as half of a surrogate pair.
+    """
+    try:
+        record: Record = _decode_record(text)
+    except UNREADABLE:
+        raise InvalidRecord(
+            "unreadable", "the record holds text that is no Unicode, or is nested without end"
+        ) from None
+    return record
+
+
 def json_types(schema: Json) -> frozenset[type] | None:
     """Return the Python types a JSON schema allows for values that are not null; None where it does not say."""
     if not isinstance(schema, dict):
@@ -156,6 +192,8 @@ def json_types(schema: Json) -> frozenset[type] | None:
     return frozenset(allowed)
 
 
-def reject_key(record: Record) -> RowKey:
+def reject_key(record: Record | bytes) -> RowKey:
     """Return a key under which a record without a row key can be kept: the same record, the same key."""
-    return RowKey(f"no-key:{blake2b(_encode(record), digest_size=16).hexdigest()}")
+    return RowKey(
+        f"no-key:{blake2b(record if isinstance(record, bytes) else _encode(record), digest_size=16).hexdigest()}"
+    )

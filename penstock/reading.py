@@ -11,7 +11,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Protocol
 
 import msgspec
@@ -19,8 +18,8 @@ import msgspec
 from penstock.checkpoint import Checkpoint
 from penstock.delivery import Delivery
 from penstock.errors import InvalidRecord, MalformedInput, Misconfigured
-from penstock.mapping import Mapped, RecordMapper
-from penstock.records import Json, Record, Sync
+from penstock.mapping import UNREADABLE, RecordMapper, decode_record
+from penstock.records import Json, Record, Source, Sync
 from penstock.settlement import OpenSync
 
 GROUP = 1_000
@@ -32,15 +31,14 @@ class Message(msgspec.Struct, gc=False):
 
     type: str
     stream: str | None = None
-    record: dict[str, object] | None = None
+    record: msgspec.Raw = msgspec.Raw()
     value: msgspec.Raw = msgspec.Raw()
     schema: dict[str, Any] | None = None
     key_properties: list[str] | None = None
     version: int | None = None
 
 
-# Numbers with a fraction become Decimal: their digits are the tap's, not a float's.
-_decode = msgspec.json.Decoder(Message, float_hook=Decimal).decode
+_decode = msgspec.json.Decoder(Message).decode
 
 
 class StreamMap(Protocol):
@@ -93,7 +91,7 @@ class Reader:
         self._clock = clock
         self._streams: dict[str, list[Stream]] = {}
         self._rest = b""
-        self._group: list[Record] = []
+        self._group: list[bytes] = []
         self._group_stream = ""
         self._handlers: dict[str, Callable[[Message], None]] = {
             "SCHEMA": self._schema,
@@ -114,7 +112,7 @@ class Reader:
         if rest.strip():
             try:
                 _decode(rest)
-            except msgspec.MsgspecError:
+            except UNREADABLE:
                 self.flush()
                 raise MalformedInput(
                     self.lines + 1, "the input ends in the middle of a line; the tap was cut off"
@@ -141,7 +139,7 @@ class Reader:
         self.lines += 1
         try:
             message = _decode(line)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             if not line.strip():
                 return
             self.flush()
@@ -160,39 +158,40 @@ class Reader:
         name, record = message.stream, message.record
         if name != self._group_stream or len(self._group) >= GROUP:
             self.flush()
-        if name is None or record is None:
+        text = bytes(record)
+        if name is None or not text.startswith(b"{"):
             self.flush()
-            raise MalformedInput(self.lines, "a RECORD without stream or record")
+            raise MalformedInput(self.lines, "a RECORD without a stream, or whose record is no object")
         streams = self._streams.get(name)
         if streams is None:
             raise MalformedInput(self.lines, f"a RECORD of stream {name} before its SCHEMA")
         self._group_stream = name
-        self._group.append(record)
+        self._group.append(text)
         for stream in streams:
             if message.version is not None:
                 stream.versions.add(message.version)
             stream.complete = False
 
-    def _hand_over(self, stream: Stream, group: list[Record]) -> None:
+    def _hand_over(self, stream: Stream, group: list[bytes]) -> None:
         opened, mapper = stream.opened, stream.mapper
-        counts = opened.counts
-        counts["read"] += len(group)
+        opened.counts["read"] += len(group)
         epoch = self._checkpoint.read(len(group))
-        rows: list[tuple[Mapped | InvalidRecord, Record]] = []
-        for source in group:
-            record = source
-            if stream.transform is not None:
-                mapped = stream.transform.transform(dict(source))
-                if mapped is None:
-                    counts["filtered"] += 1
-                    self._checkpoint.settle(epoch)
-                    continue
-                record = mapped
-            try:
-                rows.append((mapper.map(record), record))
-            except InvalidRecord as why:
-                rows.append((why, record))
-        self._delivery.offer(opened, epoch, rows, self._clock())
+        if stream.transform is None:
+            rows = [mapper.peek(text) for text in group]
+        else:
+            rows = [row for text in group if (row := self._transformed(stream.transform, mapper, text)) is not None]
+            left_out = len(group) - len(rows)
+            opened.counts["filtered"] += left_out
+            self._checkpoint.settle(epoch, left_out)
+        self._delivery.offer(opened, mapper, epoch, rows, self._clock())
+
+    @staticmethod
+    def _transformed(transform: StreamMap, mapper: RecordMapper, text: bytes) -> Source | None:
+        try:
+            record = transform.transform(decode_record(text))
+        except InvalidRecord:
+            return mapper.peek(text)  # mapping it will tell why
+        return None if record is None else mapper.peek_record(record)
 
     def _schema(self, message: Message) -> None:
         if not message.stream or message.schema is None:
@@ -213,7 +212,7 @@ class Reader:
         sync = self._sync_for(name, keys)
         mapper = self._make_mapper(sync, columns, keys)
         before = next((s for s in self._outputs() if s.opened.sync.stream == name), None)
-        opened = before.opened if before else self._delivery.open(sync)
+        opened = self._delivery.open(sync, mapper.version)
         stream = Stream(opened, mapper, transform)
         if before:
             stream.versions = before.versions

@@ -86,7 +86,9 @@ class Row:
     payload: Payload
     body: bytes
     fingerprint: bytes
-    record: Record
+    source_mark: bytes | None
+    record: Record | bytes
+    """the source record; as its text where that could not be parsed"""
     epochs: list[Epoch]
     known: KnownRow | None = None
     destination_id: str | None = None
@@ -107,6 +109,19 @@ class KnownRow:
     destination_id: str | None
     match: str | None
     left: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """One record as it was read: its text, and what can be told without mapping it.
+
+    `mark` stands for the text and the mapping that would be applied to it: where the ledger has it beside a delivered
+    fingerprint, mapping the record again can only give that fingerprint. `key` is None where the record has none.
+    """
+
+    key: RowKey | None
+    mark: bytes | None
+    record: Record | bytes
 
 
 @dataclass(eq=False)
@@ -162,6 +177,8 @@ class Unknown:
 
     reason: str
     answered: bool = False
+    after: float | None = None
+    """seconds to wait, where the answer or the vendor's word says how long"""
 
 
 Outcome = Delivered | Rejected | Again | Retry | Unknown
@@ -225,6 +242,8 @@ class Form:
     normalise: Callable[[str], str]
     clear: object
     """the payload value that empties a field"""
+    version: str = ""
+    """changes whenever the same value could be converted differently"""
 
 
 class Destination(Protocol):

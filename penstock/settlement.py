@@ -7,7 +7,7 @@ makes a printed STATE true.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from penstock.batching import Lanes
@@ -24,6 +24,10 @@ class OpenSync:
     number: int
     seen: Seen
     counts: Counter[str]
+    mapping: bytes
+    """version of its mapping"""
+    remark: bool
+    """the mapping is another than last time: source marks of unchanged rows are written anew, once"""
 
     @property
     def refused(self) -> int:
@@ -43,13 +47,21 @@ class Settlement:
         self._lanes = lanes
         self._settled: list[tuple[Epoch, int]] = []
 
-    def open(self, sync: Sync) -> OpenSync:
+    def open(self, sync: Sync, mapping: bytes) -> OpenSync:
         """Start a sync. Raises Misconfigured when the ledger knows the stream as another object's."""
         number = self._ledger.open_sync(sync.stream, sync.object)
         counts: Counter[str] = Counter()
         if self._ledger.doubted:
             counts["in_doubt"] = self._ledger.doubted
-        return OpenSync(sync, number, self._ledger.seen(number), counts)
+        remark = self._ledger.mapping(number) != mapping
+        return OpenSync(sync, number, self._ledger.seen(number), counts, mapping, remark)
+
+    def remember_mappings(self, syncs: Iterable[OpenSync]) -> None:
+        """Note which mapping the source marks are of, after a run in which every row was looked at."""
+        for opened in syncs:
+            if opened.remark:
+                self._ledger.remember_mapping(opened.number, opened.mapping)
+        self.commit()
 
     @property
     def pending(self) -> bool:
@@ -61,6 +73,11 @@ class Settlement:
         opened.counts["unchanged"] += len(keys)
         self._forgive(opened, keys)
         self._checkpoint.settle(epoch, len(keys))
+
+    def remark(self, opened: OpenSync, marks: list[tuple[bytes | None, RowKey]]) -> None:
+        """Write the source marks of unchanged rows anew. Nothing waits for this: it only saves work next time."""
+        self._ledger.remark(opened.number, marks)
+        self._touch()
 
     def unchanged(self, opened: OpenSync, row: Row) -> None:
         """End a row that waited and turned out to be what was last delivered."""
@@ -74,7 +91,8 @@ class Settlement:
         for row, outcome in rows:
             created = outcome.created if outcome.created is not None else row.known is None
             opened.counts["created" if created else "updated"] += 1
-            settled.append((row.key, row.match, row.fingerprint, outcome.destination_id or row.destination_id))
+            destination_id = outcome.destination_id or row.destination_id
+            settled.append((row.key, row.match, row.fingerprint, row.source_mark, destination_id))
         self._ledger.deliver(opened.number, settled)
         self._touch()
         for row, _ in rows:

@@ -33,8 +33,9 @@ from penstock.auth import Secret, redact_logs
 from penstock.checkpoint import Checkpoint
 from penstock.delivery import Delivery, Policy
 from penstock.errors import Fault, Interrupted, Misconfigured, Stop
+from penstock.files import SyncLock
 from penstock.http import Http, ThreadSender, asker
-from penstock.ledger import Ledger, SyncLock
+from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
 from penstock.reading import Reader, StreamMap
 from penstock.records import Ask, Destination, Json, Sync
@@ -137,8 +138,13 @@ class PenstockTarget(Target, metaclass=abc.ABCMeta):
 
 def run_target(cls: type[PenstockTarget], config: _ConfigInput, file_input: IO[str] | None) -> int:
     """Run a target from its settings to its exit code; the last line on stderr names the class and what to do."""
-    state_out = os.dup(1)
-    os.dup2(2, 1)  # what a library prints must not reach the STATE channel
+    try:
+        state_out = os.dup(1)
+        os.dup2(2, 1)  # what a library prints must not reach the STATE channel
+    except OSError:
+        return _last_line(
+            cls.name, Fault("standard output is closed, so no STATE could be printed", "give it a reader")
+        )
     source = file_input.fileno() if file_input is not None else 0
     try:
         # singer-sdk tells at INFO which settings it does not read from the environment.

@@ -25,8 +25,10 @@ PLANNED_MODES = ("update", "create", "mirror", "append", "delete")
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return ` (did you mean X?)` for the nearest of the names, or nothing."""
-    found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
-    return f" (did you mean {found[0]!r}?)" if found else ""
+    # Without case: warehouses that write FIRST_NAME for first_name are the commonest reason to ask.
+    by_folded = {each.casefold(): each for each in names}
+    found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
+    return f" (did you mean {by_folded[found[0]]!r}?)" if found else ""
 
 
 def load_syncs(inline: object, file: str | None, root: Path) -> dict[str, Sync]:

@@ -8,7 +8,6 @@ so rows are found again by trace id, by id or by key, and a row that nobody ment
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import cast
 from urllib.parse import quote
 
 import msgspec
@@ -44,6 +43,14 @@ ACCOUNT = "/account-info/2026-03/details"
 LIMITS = Limits(rows=100, body_bytes=2 * 2**20, concurrency=10, requests=190, window=codes.WINDOW_SECONDS)
 """100 inputs a batch (documented). 190 requests per ten seconds is the Professional tier; the answers' headers correct
 it. The cap on bytes is ours: none is documented."""
+LONGEST_WINDOW = 60.0
+"""seconds; a header that names a longer rate window is not believed"""
+LOOKS = 3
+"""times that one row is sent before what an answer leaves out is taken at its word"""
+_NO_HUBSPOT = (
+    "the answer at start is not HubSpot's",
+    "check that setting api_url is HubSpot's API, or the sandbox's /hubspot, and that no proxy answers; run again",
+)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
@@ -75,7 +82,10 @@ class HubSpot:
     def account(self, ask: Ask) -> str:
         """Name the portal behind the token. Raises Misconfigured when the token is refused."""
         body = _read(ask(Request("GET", ACCOUNT)), "reading the account")
-        return f"hubspot:{body.get('portalId')}"
+        portal = body.get("portalId")
+        if not isinstance(portal, int | str) or not str(portal).isdigit():
+            raise Fault(*_NO_HUBSPOT)
+        return f"hubspot:{portal}"
 
     def form(self, sync: Sync, columns: Mapping[str, Json] | None, key_properties: Sequence[str], ask: Ask) -> Form:
         """Check a sync against the portal's property list."""
@@ -121,60 +131,66 @@ class HubSpot:
     def decode(self, response: Response, batch: Batch) -> list[Outcome]:
         """Read one outcome per row, in the batch's order."""
         if response.status not in (200, 201, 207):
-            if response.status == 409 and (outcome := _lone_conflict(_error_body(response), batch)) is not None:
-                return [outcome]
+            if response.status == 409 and len(batch.rows) == 1:
+                return [_row_error(_error_body(response), batch.rows[0], batch.action, self._match[batch.sync.stream])]
             raise _refusal(response, batch)
         body = _json(response)
-        results, errors = body.get("results"), body.get("errors", [])
+        errors = body.get("errors") or []
+        results = body.get("results", [] if errors else None)
         if not isinstance(results, list) or not isinstance(errors, list):
             raise NotAccepted(f"status {response.status} with a body that is no batch answer")
         if batch.action is Action.FIND:
-            return self._found(results, batch)
+            return self._found(results, errors, batch)
         outcomes: list[Outcome | None] = [None] * len(batch.rows)
-        finder = _Finder(batch, self._match.get(batch.sync.stream, ""))
+        finder = _Finder(batch, self._match[batch.sync.stream])
         for error in errors:
             if isinstance(error, dict):
                 for n in finder.of_error(error):
-                    outcomes[n] = _row_error(error, batch.rows[n], batch.action)
+                    outcomes[n] = _row_error(error, batch.rows[n], batch.action, self._match[batch.sync.stream])
         for result in results:
             if isinstance(result, dict) and (at := finder.of_result(result)) is not None and outcomes[at] is None:
                 created = result.get("new")
-                outcomes[at] = Delivered(str(result["id"]), bool(created) if created is not None else None)
+                outcomes[at] = Delivered(_record_id(result), created if isinstance(created, bool) else None)
         return [outcome or _unmentioned(row, batch.action) for outcome, row in zip(outcomes, batch.rows, strict=True)]
 
-    def _found(self, results: Sequence[object], batch: Batch) -> list[Outcome]:
-        """Send each row on: to the record that was found under its former match value, or to be upserted."""
+    def _found(self, results: Sequence[object], errors: Sequence[object], batch: Batch) -> list[Outcome]:
+        """Send each row on: to the record that was found under its former match value, or to be upserted.
+
+        A value that is neither found nor named as missing may only be left out of the answer, so it is asked for again.
+        """
         ids: dict[str, str] = {}
         for result in results:
-            if isinstance(result, dict) and result.get("id"):
-                properties = cast("Mapping[str, object]", result.get("properties") or {})
-                for key in match_values(properties, self._match[batch.sync.stream]):
-                    ids[key] = str(result["id"])
+            if isinstance(result, dict) and (record_id := _record_id(result)):
+                ids.update(dict.fromkeys(match_values(result, self._match[batch.sync.stream]), record_id))
+        missing = {name for error in errors if isinstance(error, dict) for name in codes.context_list(error, "ids")}
         outcomes: list[Outcome] = []
         for row in batch.rows:
-            found = ids.get((row.known.match or "") if row.known else "")
-            action = Action.UPDATE if found else Action.UPSERT
-            outcomes.append(Again(action, found, "looked up under its former match value"))
+            former = (row.known.match or "") if row.known else ""
+            if former in ids:
+                outcomes.append(Again(Action.UPDATE, ids[former], "found under its former match value"))
+            elif former in missing or row.attempts >= LOOKS:
+                outcomes.append(Again(Action.UPSERT, None, "no record has its former match value"))
+            else:
+                outcomes.append(Unknown("the answer does not mention the former match value", answered=True))
         return outcomes
 
     def gauge(self, response: Response) -> Gauge | None:
         """Read the ten-second window off the headers; search answers have none (documented)."""
         try:
-            return Gauge(
-                requests=int(response.headers["x-hubspot-ratelimit-max"]),
-                window=int(response.headers.get("x-hubspot-ratelimit-interval-milliseconds", "10000")) / 1000,
-                remaining=int(response.headers["x-hubspot-ratelimit-remaining"]),
-            )
-        except (KeyError, ValueError):
+            requests = int(response.headers["x-hubspot-ratelimit-max"])
+            window = int(response.headers.get("x-hubspot-ratelimit-interval-milliseconds", "10000")) / 1000
+            remaining = int(response.headers["x-hubspot-ratelimit-remaining"])
+        except (KeyError, ValueError, OverflowError):
             return None
+        return Gauge(requests, window, remaining) if requests > 0 and 0 < window <= LONGEST_WINDOW else None
 
 
 class _Finder:
     """Finds the row of a result or an error again: by trace id, record id or key, never by position."""
 
     def __init__(self, batch: Batch, match: str) -> None:
-        self._rows = batch.rows
         self._match = match
+        self._by_trace = {str(n): n for n in range(len(batch.rows))}
         self._by_id = {row.destination_id: n for n, row in enumerate(batch.rows) if row.destination_id}
         self._by_match = {row.match: n for n, row in enumerate(batch.rows)}
         self._update = batch.action is Action.UPDATE
@@ -182,28 +198,38 @@ class _Finder:
     def of_error(self, error: Mapping[str, object]) -> list[int]:
         traces = codes.context_list(error, "objectWriteTraceId")
         if traces:
-            return [int(t) for t in traces if t.isdigit() and int(t) < len(self._rows)]
+            return [self._by_trace[trace] for trace in traces if trace in self._by_trace]
         names = codes.context_list(error, "ids")
         known = self._by_id if self._update else self._by_match
         return [known[name] for name in names if name in known]
 
     def of_result(self, result: Mapping[str, object]) -> int | None:
-        if not result.get("id"):
+        record_id = _record_id(result)
+        if record_id is None:
             return None
         trace = result.get("objectWriteTraceId")
-        if isinstance(trace, str) and trace.isdigit() and int(trace) < len(self._rows):
-            return int(trace)
+        if isinstance(trace, str) and trace in self._by_trace:
+            return self._by_trace[trace]
         if self._update:
-            return self._by_id.get(str(result["id"]))
-        properties = cast("Mapping[str, object]", result.get("properties") or {})
-        for value in match_values(properties, self._match):
+            return self._by_id.get(record_id)
+        for value in match_values(result, self._match):
             if value in self._by_match:
                 return self._by_match[value]
-        return self._by_id.get(str(result["id"]))
+        return self._by_id.get(record_id)
 
 
-def match_values(properties: Mapping[str, object], match: str) -> list[str]:
+def _record_id(result: Mapping[str, object]) -> str | None:
+    """Return the id of a result: digits as text, or a number."""
+    found = result.get("id")
+    text = str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
+    return text if text.isascii() and text.isdigit() else None
+
+
+def match_values(result: Mapping[str, object], match: str) -> list[str]:
     """Return the match values a record answers to: its own and, for e-mail, its aliases (observed)."""
+    properties = result.get("properties")
+    if not isinstance(properties, dict):
+        return []
     value = properties.get(match)
     if match != "email":
         return [str(value)] if value is not None else []
@@ -211,21 +237,30 @@ def match_values(properties: Mapping[str, object], match: str) -> list[str]:
     return [normalise_email(str(v)) for v in [value, *aliases] if v]
 
 
-def _row_error(error: Mapping[str, object], row: Row, action: Action) -> Outcome:
+def _row_error(error: Mapping[str, object], row: Row, action: Action, match: str) -> Outcome:
     why = codes.reason(error)
-    if why.code == "OBJECT_NOT_FOUND" and action is Action.UPDATE and row.attempts < 3:
-        return Again(Action.UPSERT, None, "the record id is gone; once more by its match value")
+    if why.code == "OBJECT_NOT_FOUND" and action is Action.UPDATE and row.attempts < LOOKS:
+        return _by_match_again(row, "the record id is gone")
     existing = codes.existing_id(error)
-    if existing and action is Action.UPSERT and why.code in ("CONFLICT", "OBJECT_ALREADY_EXISTS") and row.attempts < 3:
+    # Who has the row's address is the row's own record only where the address is what identifies rows.
+    is_own = existing is not None and action is Action.UPSERT and match == "email"
+    if is_own and why.code in ("CONFLICT", "OBJECT_ALREADY_EXISTS") and row.attempts < LOOKS:
         return Again(Action.UPDATE, existing, "the record exists under this id")
     return Rejected(why.code, why.message, why.property)
 
 
 def _unmentioned(row: Row, action: Action) -> Outcome:
     """Judge a row that the answer leaves out. An update drops ids that were merged away in silence (observed)."""
-    if action is Action.UPDATE and row.attempts < 3:
-        return Again(Action.UPSERT, None, "the record id was left out of the answer; once more by its match value")
+    if action is Action.UPDATE and row.attempts < LOOKS:
+        return _by_match_again(row, "the record id was left out of the answer")
     return Unknown("the answer does not mention the row", answered=True)
+
+
+def _by_match_again(row: Row, why: str) -> Again:
+    """Give up a record id: look under the match value the record had, where the row has a new one by now."""
+    moved = row.known is not None and row.known.match not in (None, row.match)
+    action = Action.FIND if moved else Action.UPSERT
+    return Again(action, None, f"{why}; once more by its match value")
 
 
 def _refusal(response: Response, batch: Batch) -> Exception:
@@ -237,9 +272,9 @@ def _refusal(response: Response, batch: Batch) -> Exception:
         return _throttled(body, why)
     if status in codes.UNAVAILABLE or (status >= 500 and status != 477):
         return Unavailable(f"status {status}", 2.0 if status == 423 else None)
-    if status in (401, 403, 477):
-        return _account_trouble(status, body)
-    if status == 404 or (status == 400 and codes.CONFIGURATION.search(str(body.get("message", "")))):
+    if status in (401, 403, 477) or 300 <= status < 400:
+        return _account_trouble("a write", status, body)
+    if status == 404 or (status == 400 and codes.CONFIGURATION.match(str(body.get("message", "")))):
         return Misconfigured(
             f"sync {batch.sync.stream}: HubSpot refuses writes to {batch.sync.object} (status {status}, {why.code})",
             "check the sync's object and match against the portal",
@@ -249,16 +284,8 @@ def _refusal(response: Response, batch: Batch) -> Exception:
     return NotAccepted(f"unexpected status {status}")
 
 
-def _lone_conflict(body: Mapping[str, object], batch: Batch) -> Outcome | None:
-    """Take the id out of a conflict that names it, once a refused batch has been halved down to one row."""
-    existing = codes.existing_id(body)
-    if existing is None or len(batch.rows) != 1 or batch.action is not Action.UPSERT or batch.rows[0].attempts >= 3:
-        return None
-    return Again(Action.UPDATE, existing, "the record exists under this id")
-
-
 def _throttled(body: Mapping[str, object], why: codes.Reason) -> Exception:
-    policy = str(body.get("policyName") or why.code)
+    policy = codes.label(body.get("policyName") or why.code)
     if policy == "DAILY":
         return Fault(
             "HubSpot's daily limit of API calls is used up",
@@ -267,7 +294,9 @@ def _throttled(body: Mapping[str, object], why: codes.Reason) -> Exception:
     return Throttled(f"status 429, {policy}", codes.POLICY_WAITS.get(policy, codes.WINDOW_SECONDS))
 
 
-def _account_trouble(status: int, body: Mapping[str, object]) -> Exception:
+def _account_trouble(doing: str, status: int, body: Mapping[str, object]) -> Exception:
+    if 300 <= status < 400:
+        return Misconfigured(f"setting api_url: {doing} was redirected (status {status}), which is never followed")
     if status == 477:
         return Fault("HubSpot is moving this account between data centres (status 477)", "run again in some hours")
     wanted = codes.scopes(body)
@@ -275,9 +304,8 @@ def _account_trouble(status: int, body: Mapping[str, object]) -> Exception:
         return Misconfigured(
             f"the token lacks scopes: {', '.join(wanted)}", "add them to the private app in HubSpot, then run again"
         )
-    category = str(body.get("category") or "no category")
     return Misconfigured(
-        f"setting token: HubSpot refused it (status {status}, {category})",
+        f"setting token: HubSpot refused it (status {status}, {codes.label(body.get('category'))})",
         "make or rotate the private app's token in HubSpot and set TARGET_HUBSPOT_TOKEN",
     )
 
@@ -285,14 +313,13 @@ def _account_trouble(status: int, body: Mapping[str, object]) -> Exception:
 def _read(response: Response, doing: str) -> Mapping[str, object]:
     """Read the answer to a question asked at start. Raises Misconfigured or Fault unless it is a success."""
     if response.status == 200:
-        return _json(response)
+        try:
+            return _json(response)
+        except NotAccepted as error:
+            raise Fault(*_NO_HUBSPOT) from error
     body = _error_body(response)
-    if response.status in (401, 403, 477):
-        raise _account_trouble(response.status, body)
-    if 300 <= response.status < 400:
-        raise Misconfigured(
-            f"setting api_url: {doing} was redirected (status {response.status}), which is never followed"
-        )
+    if response.status in (401, 403, 477) or 300 <= response.status < 400:
+        raise _account_trouble(doing, response.status, body)
     raise Misconfigured(
         f"setting api_url: {doing} was answered with status {response.status} ({codes.reason(body).code})",
         "check that api_url is HubSpot's API, or the sandbox's /hubspot",
@@ -302,7 +329,7 @@ def _read(response: Response, doing: str) -> Mapping[str, object]:
 def _json(response: Response) -> Mapping[str, object]:
     try:
         body = _decode(response.body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise NotAccepted(f"status {response.status} with a body that is not JSON") from error
     if not isinstance(body, dict):
         raise NotAccepted(f"status {response.status} with a body that is no object")

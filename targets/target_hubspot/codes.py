@@ -14,16 +14,21 @@ from dataclasses import dataclass
 WINDOW_SECONDS = 10.0
 """length of the rolling rate window; HubSpot documents no Retry-After for 429"""
 
-UNAVAILABLE = frozenset({423, 500, 502, 503, 504, 521, 522, 523, 524, 525, 526})
-"""trouble on their side, or a lock of some two seconds (423); worth another try"""
+UNAVAILABLE = frozenset({408, 423, 500, 502, 503, 504, 521, 522, 523, 524, 525, 526})
+"""trouble on their side or on the way, or a lock of some two seconds (423); worth another try"""
 
 POLICY_WAITS: Mapping[str, float] = {"TEN_SECONDLY_ROLLING": WINDOW_SECONDS, "SECONDLY": 1.0}
 """seconds to wait after a 429, by the policy it names"""
 
-CONFIGURATION = re.compile(r"non-unique .* property|Unable to infer object type|idProperty", re.IGNORECASE)
-"""texts of a 400 that no row is to blame for"""
+CONFIGURATION = re.compile(
+    r"Unable to perform \S+ by non-unique|Unable to infer object type|All inputs must have the same idProperty"
+)
+"""how the texts of a 400 begin that no row is to blame for; a row's own value can stand further on"""
 
-EXISTING_ID = re.compile(r"Existing ID: (\d+)")
+EXISTING_ID = re.compile(r"Existing ID: ([0-9]+)")
+_CODE = re.compile(r"[A-Z][A-Z0-9_]{1,59}").fullmatch
+_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,100}").fullmatch
+"""what a code and a name look like; anything else in their place may be a record's value and is not repeated"""
 
 SENTENCES: Mapping[str, str] = {
     "INVALID_EMAIL": "HubSpot does not accept the e-mail address",
@@ -54,10 +59,11 @@ class Reason:
 def reason(error: Mapping[str, object]) -> Reason:
     """Read the reason out of an error body or an entry of `errors`, whatever of it is there."""
     embedded = _embedded(error.get("message"))
-    code = embedded.get("error") or error.get("code") or _first_code(error) or error.get("category") or "UNKNOWN"
-    name = embedded.get("name") or _context(error, "propertyName") or _nested_property(error)
-    known = SENTENCES.get(str(code))
-    return Reason(str(code), known or f"HubSpot refused the record with code {code}", str(name) if name else None)
+    found = [embedded.get("error"), error.get("code"), *(e.get("code") for e in _entries(error)), error.get("category")]
+    code = next((c for c in found if isinstance(c, str) and _CODE(c)), "UNKNOWN")
+    places = [embedded.get("name"), *(n for e in (error, *_entries(error)) for n in context_list(e, "propertyName"))]
+    name = next((n for n in places if isinstance(n, str) and _NAME(n)), None)
+    return Reason(code, SENTENCES.get(code, f"HubSpot refused the record with code {code}"), name)
 
 
 def _embedded(message: object) -> Mapping[str, object]:
@@ -66,7 +72,7 @@ def _embedded(message: object) -> Mapping[str, object]:
         return {}
     try:
         found, _ = json.JSONDecoder().raw_decode(message[message.index("[{") :])
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     first = found[0] if isinstance(found, list) and found else {}
     return first if isinstance(first, dict) else {}
@@ -75,20 +81,6 @@ def _embedded(message: object) -> Mapping[str, object]:
 def _entries(error: Mapping[str, object]) -> list[Mapping[str, object]]:
     errors = error.get("errors")
     return [e for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []
-
-
-def _first_code(error: Mapping[str, object]) -> object:
-    return next((e["code"] for e in _entries(error) if e.get("code")), None)
-
-
-def _nested_property(error: Mapping[str, object]) -> str | None:
-    return next((name for e in _entries(error) if (name := _context(e, "propertyName"))), None)
-
-
-def _context(error: Mapping[str, object], name: str) -> str | None:
-    context = error.get("context")
-    values = context.get(name) if isinstance(context, dict) else None
-    return str(values[0]) if isinstance(values, list) and values else None
 
 
 def context_list(error: Mapping[str, object], name: str) -> list[str]:
@@ -100,9 +92,9 @@ def context_list(error: Mapping[str, object], name: str) -> list[str]:
 
 def existing_id(error: Mapping[str, object]) -> str | None:
     """Return the id of the record that a conflict is about, when the error tells it."""
-    found = context_list(error, "existingId")
+    found = next((each for each in context_list(error, "existingId") if each.isascii() and each.isdigit()), None)
     if found:
-        return found[0]
+        return found
     match = EXISTING_ID.search(str(error.get("message", "")))
     return match.group(1) if match else None
 
@@ -112,4 +104,9 @@ def scopes(error: Mapping[str, object]) -> list[str]:
     wanted = context_list(error, "requiredGranularScopes")
     for entry in _entries(error):
         wanted += context_list(entry, "requiredGranularScopes")
-    return sorted(set(wanted))
+    return sorted({scope for scope in wanted if _NAME(scope)})
+
+
+def label(text: object) -> str:
+    """Return a category or policy name for a message, or a stand-in when it does not look like one."""
+    return text if isinstance(text, str) and _CODE(text) else "no category"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timezone
+from datetime import datetime, timezone
 from decimal import Decimal
 from typing import cast
 
@@ -19,8 +19,15 @@ from penstock.syncs import nearest
 
 MAX_TEXT = 65_536
 """characters in a text property (documented)"""
-_DIGITS = re.compile(r"-?\d+(\.\d+)?")
-_OFFSET_ZERO = "+00:00"
+_DIGITS = re.compile(r"-?[0-9]+(\.[0-9]+)?").fullmatch
+_MOMENT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[Tt ]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:[.,]([0-9]+))? ?"
+    r"([Zz]|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)?)?"
+).fullmatch
+"""a day, and perhaps a time of day, a fraction of a second, an offset: one grammar for every version of Python, whose
+own parsers differ"""
+_UTC_OFFSETS = frozenset({None, "Z", "z", "+00:00"})
 
 
 @dataclass(frozen=True)
@@ -60,21 +67,33 @@ def make_form(
     fields = sync.fields
     if fields is None:
         fields = {name: FieldRule(name) for name in columns or {}}
-    match = sync.match or (key_properties[0] if len(key_properties) == 1 else "email")
+    match = sync.match or _default_match(fields, key_properties)
     mistakes = [m for name in fields if (m := _field_mistake(at, sync.object, name, properties))]
-    mistakes += _match_mistakes(at, sync.object, match, fields, properties)
+    if sync.match or columns is not None:  # without either, the match is known when the SCHEMA is
+        mistakes += _match_mistakes(at, sync.object, match, fields, properties)
     for name, rule in fields.items():
-        if rule.column is None and name in properties and not mistakes:
+        if rule.column is None and name in properties and not properties[name].read_only:
             mistakes += _constant_mistake(at, name, rule, properties[name])
     if mistakes:
         raise Misconfigured(mistakes)
+    convert = {name: converter(properties[name]) for name in fields}
+    if match in convert and match != "email":
+        convert[match] = _key(convert[match])
     return Form(
         match=match,
         fields=fields,
-        convert={name: converter(properties[name]) for name in fields},
+        convert=convert,
         normalise=normalise_email if match == "email" else str.strip,
         clear="",
+        version=repr([properties[name] for name in sorted(fields)]),
     )
+
+
+def _default_match(fields: Mapping[str, FieldRule], key_properties: Sequence[str]) -> str:
+    """Return the property that the stream's only key column goes to, else the e-mail address."""
+    if len(key_properties) != 1:
+        return "email"
+    return next((name for name, rule in fields.items() if rule.column == key_properties[0]), key_properties[0])
 
 
 def _field_mistake(at: str, object_type: str, name: str, properties: Mapping[str, Property]) -> str | None:
@@ -91,13 +110,18 @@ def _match_mistakes(
 ) -> list[str]:
     found = properties.get(match)
     # The contact property email is unique although its definition need not say so.
-    unique = sorted({p.name for p in properties.values() if p.unique} | ({"email"} & set(properties)))
+    # A read-only one, such as hs_object_id, finds nothing: HubSpot refuses it as non-unique (recorded).
+    unique = sorted(
+        {p.name for p in properties.values() if p.unique and not p.read_only} | ({"email"} & set(properties))
+    )
     if found is None:
         return [f"{at}: match: {object_type} have no property {match!r}{nearest(match, properties)}"]
     if match not in unique:
         return [f"{at}: match: property {match!r} is not unique in HubSpot; unique are {', '.join(unique) or 'none'}"]
     if match not in fields:
         return [f"{at}: match: {match!r} is not among the fields; add `{match}: <source column>`"]
+    if fields[match].column is None:
+        return [f"{at}: match: {match!r} is a constant, so all rows would be one object; take it from a column"]
     return []
 
 
@@ -123,6 +147,11 @@ def converter(found: Property) -> Convert:
     return _BY_TYPE.get(found.type, _text)
 
 
+def _key(convert: Convert) -> Convert:
+    """Return a converter for the match property: what is written must be what the object is found by again."""
+    return lambda value: str(convert(value)).strip()
+
+
 def _refuse(rule: str) -> InvalidRecord:
     return InvalidRecord("value", rule)
 
@@ -134,7 +163,7 @@ def _text(value: object) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | Decimal):
+    if isinstance(value, int | float | Decimal):
         return _plain(value)
     raise _refuse("is an object or a list, which a text property cannot hold")
 
@@ -143,20 +172,22 @@ def _email(value: object) -> str:
     return normalise_email(_text(value))
 
 
-def _plain(value: int | Decimal) -> str:
-    if isinstance(value, Decimal):
-        if not value.is_finite():
-            raise _refuse("is not a finite number")
-        if not -400 < value.adjusted() < 400:
-            raise _refuse("is too large or too small a number to write out")
-        return format(value, "f")
-    return str(value)
+def _plain(value: int | float | Decimal) -> str:
+    """Write a number without an exponent. Floats come from constants and stream maps; a tap's numbers are Decimals."""
+    if isinstance(value, int):
+        return str(value)
+    number = Decimal(repr(value)) if isinstance(value, float) else value
+    if not number.is_finite():
+        raise _refuse("is not a finite number")
+    if not -400 < number.adjusted() < 400:
+        raise _refuse("is too large or too small a number to write out")
+    return format(number, "f")
 
 
 def _number(value: object) -> str:
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return _plain(value)
-    if isinstance(value, str) and _DIGITS.fullmatch(value):
+    if isinstance(value, str) and _DIGITS(value):
         return value
     raise _refuse("is not a number (digits and one dot)")
 
@@ -174,19 +205,28 @@ def _date(value: object) -> str:
     if not isinstance(value, str):
         raise _refuse("is not a date (YYYY-MM-DD)")
     try:
-        if len(value) == 10:
-            return date.fromisoformat(value).isoformat()
-        moment = _moment(value)
+        moment, fraction = _moment(value)
     except ValueError:
         raise _refuse("is not a date (YYYY-MM-DD)") from None
-    if (moment.hour, moment.minute, moment.second, moment.microsecond) != (0, 0, 0, 0):
+    if not moment.endswith("T00:00:00") or fraction.strip("0"):
         raise _refuse("has a time of day, the property holds a date: cast it to a date in the model")
-    return moment.date().isoformat()
+    return moment[:10]
 
 
-def _moment(value: str) -> datetime:
-    moment = datetime.fromisoformat(value[:-1] + _OFFSET_ZERO if value.endswith("Z") else value)
-    return moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)
+def _moment(value: str) -> tuple[str, str]:
+    """Return a moment in UTC, `YYYY-MM-DDTHH:MM:SS`, and the digits of its fraction. Raises ValueError."""
+    found = _MOMENT(value)
+    if found is None:
+        raise ValueError("no date-time")
+    day, clock, fraction, offset = found.groups()
+    moment = datetime.fromisoformat(f"{day}T{clock or '00:00'}")
+    if offset not in _UTC_OFFSETS:
+        zone = f"{offset[:3]}:{offset[-2:] if len(offset) > 3 else '00'}"
+        try:
+            moment = datetime.fromisoformat(f"{day}T{clock}{zone}").astimezone(timezone.utc).replace(tzinfo=None)
+        except OverflowError as error:
+            raise ValueError("outside the years 1 to 9999") from error
+    return moment.isoformat(), fraction or ""
 
 
 def _datetime(value: object) -> str:
@@ -194,10 +234,10 @@ def _datetime(value: object) -> str:
     if not isinstance(value, str):
         raise _refuse("is not a date-time (ISO 8601)")
     try:
-        moment = _moment(value)
+        moment, fraction = _moment(value)
     except ValueError:
         raise _refuse("is not a date-time (ISO 8601)") from None
-    return f"{moment.isoformat(timespec='milliseconds')[:-6]}Z"
+    return f"{moment}.{fraction[:3]:0<3}Z"
 
 
 def _enumeration(found: Property) -> Convert:
@@ -217,7 +257,8 @@ def _enumeration(found: Property) -> Convert:
 
     def many(value: object) -> str:
         parts = value if isinstance(value, list) else _text(value).split(";")
-        return ";".join(one(part) for part in parts)
+        # Empty parts name no option, and a leading one would make HubSpot append instead of replace (documented).
+        return ";".join(text for part in parts if (text := one(part)))
 
     return many if several else one
 

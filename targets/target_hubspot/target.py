@@ -5,6 +5,7 @@ from __future__ import annotations
 from singer_sdk import typing as th
 
 from penstock.auth import Bearer, Secret
+from penstock.errors import Misconfigured
 from penstock.http import checked_url
 from penstock.records import Destination
 from penstock.singer import CORE_SETTINGS, PenstockTarget
@@ -42,7 +43,13 @@ class TargetHubSpot(PenstockTarget):
 
     def auth(self) -> Bearer:
         """Sign with the private app's token."""
-        return Bearer(Secret(self.config["token"]))
+        token = Secret(self.config["token"])
+        if not token or not all("!" <= c <= "~" for c in token):
+            raise Misconfigured(
+                "setting token: is empty or holds a blank, a line break or a character that no token has",
+                "set TARGET_HUBSPOT_TOKEN to the token alone",
+            )
+        return Bearer(token)
 
     def destination(self) -> Destination:
         """Return HubSpot."""

@@ -18,7 +18,7 @@ from penstock.delivery import Answer, Delivery, Policy
 from penstock.errors import BatchRefused, NoAnswer, Stop, Throttled, Unavailable
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
-from penstock.reading import Reader
+from penstock.reading import Reader, StreamMap
 from penstock.records import (
     Action,
     Again,
@@ -93,7 +93,7 @@ class Memory:
 
     def encode(self, batch: Batch) -> Request:
         if batch.action is Action.FIND:
-            wanted = [[row.known.match, {}] for row in batch.rows if row.known]
+            wanted: list[list[object]] = [[row.known.match, {}] for row in batch.rows if row.known]
             return Request("POST", "/find", json.dumps(wanted).encode())
         rows = [
             [row.destination_id if batch.action is Action.UPDATE else row.match, json.loads(row.body)]
@@ -246,7 +246,7 @@ def run(
             checkpoint,
             lambda stream, keys: sync,
             lambda s, columns, keys: RecordMapper(s, Memory(limits).form(s, None, (), _no_ask), columns, keys),
-            lambda stream, schema, keys: [],
+            _no_stream_maps,
             lambda: world.clock,
         )
 
@@ -259,10 +259,15 @@ def run(
 
         try:
             _drive(lines, reader, delivery, world, emit, chunk)
+            stop = delivery.stopped or delivery.verdict()
         except Crash:
             return Ending(states, None, {}, sender.requests, crashed=True)
         counts = {name: n for o in delivery.syncs.values() for name, n in o.counts.items() if n}
-        return Ending(states, delivery.stopped or delivery.verdict(), counts, sender.requests)
+        return Ending(states, stop, counts, sender.requests)
+
+
+def _no_stream_maps(stream: str, schema: dict[str, Json], keys: list[str] | None) -> list[StreamMap]:
+    return []
 
 
 def _no_ask(request: Request) -> Response:
@@ -306,7 +311,7 @@ def schema_line(stream: str = "people") -> bytes:
 
 def record_line(key: int | None, email: str | None, name: object, version: int | None = None) -> bytes:
     record = {"id": key, "email": email, "name": name}
-    line = {"type": "RECORD", "stream": "people", "record": record}
+    line: dict[str, object] = {"type": "RECORD", "stream": "people", "record": record}
     if version is not None:
         line["version"] = version
     return json.dumps(line).encode()

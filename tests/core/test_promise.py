@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from penstock.delivery import Policy
+from penstock.records import Limits
 from tests.core.sim import SYNC, Ending, World, activate_line, record_line, run, schema_line, state_line
 
 CASES = int(os.environ.get("PENSTOCK_CRASH_CASES", "400"))
@@ -115,7 +117,7 @@ def test_a_crash_at_any_point_loses_nothing(
         start = position_of(first)
         if reverts:
             # The source changed back while we were dead: the ledger must not believe its old fingerprints.
-            history = history[:start] + [v for v in history[:5]] + history[start:][::-1]
+            history = history[:start] + list(history[:5]) + history[start:][::-1]
         ending = run(as_input(history, start), world, path, seed + 1, faults=faults)
         assert ending.stop is None
         assert len(world.history) >= before
@@ -209,8 +211,6 @@ def test_a_null_key_is_a_reject_and_goes_when_it_is_mended(tmp_path: Path) -> No
 
 
 def test_one_poisoned_row_costs_only_its_halvings(tmp_path: Path) -> None:
-    from penstock.records import Limits
-
     world = World()
     limits = Limits(rows=100, body_bytes=10**6, concurrency=4, requests=10**6, window=10)
     rows = [record_line(n, f"p{n}@example.com", "poison" if n == 37 else "a") for n in range(100)]
@@ -221,8 +221,6 @@ def test_one_poisoned_row_costs_only_its_halvings(tmp_path: Path) -> None:
 
 
 def test_a_mapping_that_refuses_everything_stops_at_once(tmp_path: Path) -> None:
-    from penstock.delivery import Policy
-
     rows = [record_line(n, f"p{n}@example.com", "bad") for n in range(600)]
     ending = run([schema_line(), *rows], World(), tmp_path / "l.db", policy=Policy(hopeless=50, max_rows=60))
     assert ending.stop is not None

@@ -1,0 +1,30 @@
+"""`make bench`: runs the benchmarks, or the one named, and writes results.json and RESULTS.md."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from bench.pipe import pipe_unchanged
+from bench.results import Result, save
+
+BENCHMARKS: dict[str, Callable[[], list[Result]]] = {"pipe_unchanged_rows_per_s": pipe_unchanged}
+
+
+def main(names: list[str]) -> int:
+    """Run the benchmarks with these names, or all."""
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"no benchmark named {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 2
+    for name in names or BENCHMARKS:
+        results = BENCHMARKS[name]()
+        save(results)
+        for result in results:
+            goal = f", goal {result.goal:,.4g}" if result.goal is not None else ""
+            print(f"{result.name}: {result.value:,.4g} {result.unit}{goal}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,117 @@
+"""Reading syncs: every mistake is named at once, whichever way the text came."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from penstock.errors import Misconfigured
+from penstock.records import FieldRule, Sync
+from penstock.syncs import load_syncs, parse_syncs
+
+GOOD = {
+    "people": {
+        "object": "contacts",
+        "match": "email",
+        "nulls": "skip",
+        "max_rejected_share": 0.5,
+        "fields": {"email": "mail", "plan": {"constant": "gold"}, "phone": {"from": "phone", "nulls": "clear"}},
+    }
+}
+
+
+def test_a_whole_sync_is_read() -> None:
+    fields = {
+        "email": FieldRule("mail"),
+        "phone": FieldRule("phone", nulls="clear"),
+        "plan": FieldRule(None, "gold"),
+    }
+    assert parse_syncs(GOOD) == {"people": Sync("people", "contacts", "email", "upsert", fields, "skip", 0.5)}
+
+
+def test_an_entry_without_options_takes_the_defaults() -> None:
+    assert parse_syncs({"contacts": {}}) == {"contacts": Sync("contacts", "contacts")}
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("text", "people: expected options such as object, match and fields"),
+        ({"objet": "contacts"}, "people.objet: unknown option (did you mean 'object'?)"),
+        ({"guards": {}}, "people.guards: not there yet in this version"),
+        ({"mode": "mirror"}, "people.mode: not there yet in this version; use upsert"),
+        ({"mode": "upsrt"}, "people.mode: expected upsert"),
+        ({"mode": ["upsert"]}, "people.mode: expected upsert"),
+        ({"nulls": "drop"}, "people.nulls: expected clear or skip"),
+        ({"nulls": None}, "people.nulls: expected clear or skip"),
+        ({"object": ""}, "people.object: expected a name"),
+        ({"match": 7}, "people.match: expected a name"),
+        ({"max_rejected_share": 2}, "people.max_rejected_share: expected a number between 0 and 1"),
+        ({"max_rejected_share": True}, "people.max_rejected_share: expected a number between 0 and 1"),
+        ({"fields": {}}, "people.fields: expected `destination_field: source_column` pairs"),
+        ({"fields": ["email"]}, "people.fields: expected `destination_field: source_column` pairs"),
+        ({"fields": {"email": 7}}, "people.fields.email: expected a column name or a rule"),
+        ({"fields": {"email": {}}}, "people.fields.email: expected exactly one of `from` and `constant`"),
+        ({"fields": {"email": {"from": "a", "constant": 1}}}, "exactly one of `from` and `constant`"),
+        ({"fields": {"email": {"from": " "}}}, "people.fields.email.from: expected a name"),
+        ({"fields": {"email": {"form": "a"}}}, "people.fields.email.form: unknown option (did you mean 'from'?)"),
+        ({"fields": {"email": {"from": "a", "when": "created"}}}, "people.fields.email.when: not there yet"),
+        ({"fields": {"email": {"from": "a", "nulls": 1}}}, "people.fields.email.nulls: expected clear or skip"),
+        ({"fields": {"email": {"constant": None}}}, "people.fields.email.constant: expected text, a number"),
+        ({"fields": {"email": {"constant": [1]}}}, "people.fields.email.constant: expected text, a number"),
+    ],
+)
+def test_each_mistake_is_named_by_its_place(spec: object, said: str) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        parse_syncs({"people": spec}, "setting syncs: ")
+    assert caught.value.mistakes[0].startswith("setting syncs: people")
+    assert any(said in mistake for mistake in caught.value.mistakes)
+
+
+def test_all_mistakes_of_all_syncs_are_named_at_once() -> None:
+    with pytest.raises(Misconfigured) as caught:
+        parse_syncs({"a": {"mode": "x", "nulls": "x"}, "b": {"object": "", "fields": {"f": 1}}})
+    assert len(caught.value.mistakes) == 4
+
+
+def test_a_stream_whose_dot_was_split_on_the_way_gets_a_hint() -> None:
+    with pytest.raises(Misconfigured) as caught:
+        parse_syncs({"public": {"people": {"object": "contacts"}}})
+    assert any("a stream name with a dot was split" in mistake for mistake in caught.value.mistakes)
+
+
+def test_a_file_and_the_setting_say_the_same(tmp_path: Path) -> None:
+    text = "people: {object: contacts, match: email, fields: {email: mail}}\n"
+    (tmp_path / "plain.yml").write_text(text)
+    (tmp_path / "named.yml").write_text(f"syncs:\n  {text}")
+    inline = load_syncs(
+        {"people": {"object": "contacts", "match": "email", "fields": {"email": "mail"}}}, None, tmp_path
+    )
+    assert load_syncs(None, "plain.yml", tmp_path) == inline
+    assert load_syncs(None, str(tmp_path / "named.yml"), Path("/nowhere")) == inline
+    assert load_syncs(None, None, tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"people: [unclosed", "is not valid YAML, line"),
+        (b"\xff\xfe\xfa", "is not valid YAML"),
+        (b"- a list\n", "expected streams with their syncs"),
+        (b"", "expected streams with their syncs"),
+        (b"people: {mode: x}", "syncs.yml: people.mode: expected upsert"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "syncs.yml").write_bytes(content)
+    with pytest.raises(Misconfigured, match="syncs") as caught:
+        load_syncs(None, "syncs.yml", tmp_path)
+    assert said in str(caught.value)
+
+
+def test_a_missing_file_and_two_sources_are_mistakes(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="cannot read .*none.yml: No such file"):
+        load_syncs(None, "none.yml", tmp_path)
+    with pytest.raises(Misconfigured, match="both given"):
+        load_syncs({"a": {}}, "none.yml", tmp_path)

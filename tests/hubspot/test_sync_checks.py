@@ -1,0 +1,123 @@
+"""A sync held against the portal before anything is sent: every mistake is named, with the nearest right name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from penstock.errors import Misconfigured
+from penstock.mapping import RecordMapper
+from penstock.records import FieldRule, Form, Json, Sync
+from target_hubspot.api import HubSpot
+from target_hubspot.properties import make_form
+from tests.hubspot.values import PROPERTIES, answer, portal_ask
+
+COLUMNS: dict[str, Json] = {"id": {"type": "integer"}, "mail": {"type": "string"}, "first": {"type": "string"}}
+MAIL = {"email": FieldRule("mail")}
+
+
+def form(fields: Mapping[str, FieldRule] | None, match: str | None = "email", keys: tuple[str, ...] = ("id",)) -> Form:
+    return make_form(Sync("people", "contacts", match, fields=fields), COLUMNS, keys, PROPERTIES)
+
+
+def mistakes(fields: Mapping[str, FieldRule] | None, match: str | None = "email") -> list[str]:
+    with pytest.raises(Misconfigured) as caught:
+        form(fields, match)
+    return caught.value.mistakes
+
+
+@pytest.mark.parametrize(
+    ("fields", "match", "said"),
+    [
+        (
+            {**MAIL, "first_name": FieldRule("first")},
+            "email",
+            "no property 'first_name' (did you mean 'firstname'?)",
+        ),
+        ({**MAIL, "qqqq": FieldRule("first")}, "email", "contacts have no property 'qqqq'"),
+        ({**MAIL, "createdate": FieldRule("first")}, "email", "'createdate' is read-only in HubSpot"),
+        ({**MAIL, "score_band": FieldRule("first")}, "email", "'score_band' is read-only in HubSpot"),
+        ({"firstname": FieldRule("first")}, "firstname", "not unique in HubSpot; unique are customer_key, email"),
+        ({"firstname": FieldRule("first")}, "email", "'email' is not among the fields; add `email: <source column>`"),
+        (MAIL, "e_mail", "match: contacts have no property 'e_mail' (did you mean 'email'?)"),
+        ({"email": FieldRule(None, "a@example.com")}, "email", "is a constant, so all rows would be one object"),
+        ({**MAIL, "lead_score": FieldRule(None, "many")}, "email", "the constant for 'lead_score' is not a number"),
+        ({**MAIL, "plan": FieldRule(None, "silver")}, "email", "'plan' is none of the property's options: free, gold"),
+    ],
+)
+def test_one_mistake_is_named(fields: dict[str, FieldRule], match: str, said: str) -> None:
+    [mistake] = mistakes(fields, match)
+    assert mistake.startswith("sync people: ")
+    assert said in mistake
+
+
+def test_a_record_id_is_no_match() -> None:
+    found = mistakes({"hs_object_id": FieldRule("id")}, "hs_object_id")
+    assert any("not unique in HubSpot; unique are customer_key, email" in mistake for mistake in found)
+
+
+def test_all_mistakes_are_named_at_once() -> None:
+    fields = {
+        "frstname": FieldRule("first"),
+        "createdate": FieldRule("first"),
+        "lead_score": FieldRule(None, "many"),
+        "is_customer": FieldRule(None, "perhaps"),
+    }
+    said = " | ".join(mistakes(fields))
+    for word in ("frstname", "createdate", "lead_score", "is_customer", "match: 'email'"):
+        assert word in said
+
+
+@pytest.mark.parametrize(
+    ("name", "constant", "text"),
+    [("lead_score", 1.5, "1.5"), ("lead_score", 7, "7"), ("is_customer", True, "true"), ("plan", "Gold plus", "gold")],
+)
+def test_a_good_constant_is_in_every_payload(name: str, constant: Json, text: str) -> None:
+    fields = {**MAIL, name: FieldRule(None, constant)}
+    sync = Sync("people", "contacts", "email", fields=fields)
+    _, _, payload, *_ = RecordMapper(sync, form(fields), COLUMNS, ["id"]).map({"id": 1, "mail": "a@example.com"})
+    assert payload == {"email": "a@example.com", name: text}
+
+
+def test_without_fields_columns_go_by_name() -> None:
+    columns: dict[str, Json] = {"email": {}, "firstname": {}}
+    made = make_form(Sync("contacts", "contacts", "email"), columns, ["email"], PROPERTIES)
+    assert set(made.fields) == {"email", "firstname"}
+    with pytest.raises(Misconfigured, match="no property 'mail'"):
+        form(None)
+
+
+def test_without_a_match_the_stream_key_says_it() -> None:
+    fields = {**MAIL, "customer_key": FieldRule("id")}
+    assert form(fields, None).match == "customer_key"
+    assert form(fields, None, ("id", "mail")).match == "email"
+    checked_early = make_form(
+        Sync("people", "contacts", fields={"customer_key": FieldRule("id")}), None, (), PROPERTIES
+    )
+    assert set(checked_early.fields) == {"customer_key"}
+
+
+def test_an_object_of_a_later_version_is_named() -> None:
+    with pytest.raises(Misconfigured, match="object 'deals' is not one that this version syncs"):
+        HubSpot().form(Sync("people", "deals", "email", fields=MAIL), None, (), portal_ask)
+
+
+@pytest.mark.parametrize("body", [{}, {"results": []}, {"results": "none"}, b"<html>"])
+def test_an_empty_property_list_is_no_reason_to_send(body: object) -> None:
+    with pytest.raises(Exception, match="property list came empty|not HubSpot's"):
+        HubSpot().form(Sync("people", "contacts", "email", fields=MAIL), None, (), lambda _: answer(200, body))
+
+
+def test_a_stream_without_a_key_and_columns_that_are_not_there() -> None:
+    fields = {**MAIL, "firstname": FieldRule("frst")}
+    sync = Sync("people", "contacts", "email", fields=fields)
+    with pytest.raises(Misconfigured, match="SCHEMA names no key_properties"):
+        RecordMapper(sync, form(fields), COLUMNS, [])
+    with pytest.raises(Misconfigured) as caught:
+        RecordMapper(sync, form(fields), COLUMNS, ["Id"])
+    assert caught.value.mistakes == [
+        "stream people: key column 'Id' is not in its SCHEMA (did you mean 'id'?)",
+        "sync people: field firstname is taken from column 'frst', which the stream does not have"
+        " (did you mean 'first'?)",
+    ]

@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn, Optional
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from penstock import __version__
+from penstock.settlement import told
 
 app = typer.Typer(
     help="Look into Penstock's ledgers: what runs did, which rows were refused and why.",
@@ -61,19 +59,18 @@ def runs(
         for path, row in found:
             fact = {**row, "ledger": str(path), "counts": json.loads(row["counts"])}
             fact |= {name: _iso(row[name]) for name in ("started_at", "ended_at")}
+            fact["seconds"] = round(row["ended_at"] - row["started_at"], 3) if row["ended_at"] else None
             typer.echo(json.dumps(fact))
         return
-    table = Table("ledger", "run", "started", "seconds", "exit", "stream", "rows", "calls", "ending")
     for path, row in found:
+        typer.echo(_run_line(path, row))
         counts: dict[str, dict[str, int]] = json.loads(row["counts"])
-        seconds = f"{row['ended_at'] - row['started_at']:.1f}" if row["ended_at"] else ""
-        ending = row["ending"] or "still running, or killed"
-        for n, (stream, numbers) in enumerate(sorted(counts.items()) or [("", {})]):
-            told = ", ".join(f"{name} {count:,}" for name, count in numbers.items() if count)
-            first = [path.stem, str(row["run"]), _iso(row["started_at"]), seconds, _blank(row["exit_code"])]
-            last = [str(row["calls"]), ending]
-            _add_row(table, *(first if n == 0 else [""] * 5), stream, told, *(last if n == 0 else ["", ""]))
-    _show(table, "no runs yet")
+        for stream, numbers in sorted(counts.items()):
+            typer.echo(f"  {stream}: {told(numbers)}")
+        if row["ending"] not in (None, "delivered"):
+            typer.echo(f"  {row['ending']}")
+    if not found:
+        typer.echo("no runs yet")
 
 
 @app.command()
@@ -94,25 +91,21 @@ def rejects(
                 del fact["record"]
             typer.echo(json.dumps(fact))
         return
-    table = Table("stream", "row key", "kind", "field", "code", "reason", "attempts", "last")
     for _, row in found:
-        cells = (row["stream"], row["row_key"], row["kind"], row["field"] or "", row["code"], row["message"])
-        _add_row(table, *cells, str(row["attempts"]), _iso(row["last_at"]))
-    _show(table, "no rejects")
+        where = f" on {row['field']}" if row["field"] else ""
+        tries = "once" if row["attempts"] == 1 else f"{row['attempts']} times"
+        typer.echo(f"{row['stream']} {row['row_key']}  {row['kind']}{where}: {row['message']} ({row['code']})")
+        typer.echo(f"  {tries}, last {_iso(row['last_at'])}")
+    if not found:
+        typer.echo("no rejects")
 
 
-def _add_row(table: Table, *cells: str) -> None:
-    """Add cells as they are: a row key may look like rich's markup."""
-    table.add_row(*(Text(cell) for cell in cells))
-
-
-def _show(table: Table, nothing: str) -> None:
-    console = Console()
-    console.print(table if table.row_count else nothing)
-
-
-def _blank(number: int | None) -> str:
-    return "" if number is None else str(number)
+def _run_line(path: Path, row: dict[str, Any]) -> str:
+    started = _iso(row["started_at"])
+    if row["ended_at"] is None:
+        return f"run {row['run']}  {started}  still running, or killed (pid {row['pid']})  {path}"
+    seconds = row["ended_at"] - row["started_at"]
+    return f"run {row['run']}  {started}  {seconds:.1f} s  exit {row['exit_code']}  {row['calls']:,} API calls  {path}"
 
 
 def _iso(at: float | None) -> str:

@@ -7,13 +7,22 @@ makes a printed STATE true.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from penstock.batching import Lanes
 from penstock.checkpoint import Checkpoint, Epoch
 from penstock.ledger import Ledger, Seen, Settled
 from penstock.records import Action, Batch, Delivered, Rejected, Row, RowKey, Sync
+
+COUNTERS = ("read", "created", "updated", "unchanged", "coalesced", "filtered", "invalid", "rejected", "left")
+"""the counters of a stream, in the order in which people want to read them"""
+
+
+def told(counts: Mapping[str, int]) -> str:
+    """Write a stream's counters for people; those that are 0 are left out."""
+    order = [*COUNTERS, *sorted(set(counts) - set(COUNTERS))]
+    return ", ".join(f"{name.replace('_', ' ')} {counts[name]:,}" for name in order if counts.get(name))
 
 
 @dataclass(eq=False)

@@ -39,6 +39,7 @@ from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
 from penstock.reading import Reader, StreamMap
 from penstock.records import Ask, Destination, Json, Sync
+from penstock.settlement import told
 from penstock.syncs import load_syncs, nearest
 
 STATE_INTERVAL = 1.0
@@ -300,10 +301,7 @@ class Run:
     def _wind_down(self, stop: Stop) -> Stop:
         """Give requests in flight their time, take what they answer, print what was earned."""
         ends = time.monotonic() + STOP_DEADLINE
-        signals = self._signals_seen()
-        while self._delivery.in_flight and time.monotonic() < ends:
-            if self._signals_seen() > max(signals, 1):
-                break
+        while self._delivery.in_flight and time.monotonic() < ends and self._signals_seen() < 2:
             select.select([self._sender.fileno()], [], [], max(0.0, min(0.5, ends - time.monotonic())))
             self._delivery.turn(time.monotonic())
         self._delivery.abandon()
@@ -319,7 +317,7 @@ class Run:
         except Stop as error:
             stop = stop or error
         for stream, opened in counts.items():
-            log.info("stream %s: %s", stream, ", ".join(f"{k} {v}" for k, v in sorted(opened.items()) if v))
+            log.info("stream %s: %s", stream, told(opened))
         log.info("run %d: %d API calls", self._run, self._delivery.calls)
         return stop
 

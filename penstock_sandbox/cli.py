@@ -1,5 +1,6 @@
 """`penstock-sandbox`: serve the simulated APIs, or list where their behaviour was learnt."""
 
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -11,6 +12,21 @@ from penstock_sandbox.server import is_loopback, listen, run
 from penstock_sandbox.settings import Settings
 
 app = typer.Typer(help="Simulated vendor APIs on loopback.", no_args_is_help=True, add_completion=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"penstock-sandbox {version('penstock')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Simulate vendor APIs on loopback."""
 
 
 @app.command()

@@ -151,6 +151,7 @@ class HubSpot:
             if isinstance(result, dict) and (at := finder.of_result(result)) is not None and outcomes[at] is None:
                 created = result.get("new")
                 outcomes[at] = Delivered(_record_id(result), created if isinstance(created, bool) else None)
+        _refuse_a_changed_portal(batch, outcomes)
         return [outcome or _unmentioned(row, batch.action) for outcome, row in zip(outcomes, batch.rows, strict=True)]
 
     def _found(self, results: Sequence[object], errors: Sequence[object], batch: Batch) -> list[Outcome]:
@@ -247,6 +248,17 @@ def _row_error(error: Mapping[str, object], row: Row, action: Action, match: str
     if is_own and why.code in ("CONFLICT", "OBJECT_ALREADY_EXISTS") and row.attempts < LOOKS:
         return Again(Action.UPDATE, existing, "the record exists under this id")
     return Rejected(why.code, why.message, why.property)
+
+
+def _refuse_a_changed_portal(batch: Batch, outcomes: Sequence[Outcome | None]) -> None:
+    """Stop when every row fails for a property that is gone or locked: that is no row's fault, nor the next rows'."""
+    refused = {(o.code, o.field) if isinstance(o, Rejected) else None for o in outcomes}
+    only = refused.pop() if len(refused) == 1 else None
+    if only is not None and only[0] in codes.OF_THE_PORTAL:
+        raise Misconfigured(
+            f"sync {batch.sync.stream}: property {only[1]!r}: {codes.SENTENCES[only[0]]}",
+            "bring the property back in HubSpot or leave it out of fields, then run again",
+        )
 
 
 def _unmentioned(row: Row, action: Action) -> Outcome:

@@ -47,6 +47,10 @@ SENTENCES: Mapping[str, str] = {
 }
 
 
+OF_THE_PORTAL = frozenset({"PROPERTY_DOESNT_EXIST", "READ_ONLY_VALUE"})
+"""codes that are nobody's but the portal's: it has changed since the run began"""
+
+
 @dataclass(frozen=True)
 class Reason:
     """Why HubSpot refused a row. `message` is ours: HubSpot's own text repeats the value."""

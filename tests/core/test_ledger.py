@@ -1,0 +1,189 @@
+"""What the ledger promises on its own: private files, doubt where an intent is open, one account, one format."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from penstock.errors import Fault, Misconfigured
+from penstock.files import SyncLock
+from penstock.ledger import Ledger
+from penstock.records import Action, RowKey
+
+ANA, BOB = RowKey('["ana"]'), RowKey('["bob"]')
+OLD, NEW = b"o" * 16, b"n" * 16
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Ledger]:
+    with closing(Ledger(path, wall=lambda: 0.0)) as ledger:
+        ledger.begin_run()
+        yield ledger
+
+
+def deliver(ledger: Ledger, sync: int, key: RowKey, mark: bytes) -> None:
+    ledger.deliver(sync, [(key, f"{key}@x.com", mark, None, "42")])
+    ledger.commit()
+
+
+def mark_of(ledger: Ledger, sync: int, key: RowKey) -> bytes | None:
+    known = ledger.known(sync, [key]).get(key)
+    return known.fingerprint if known else None
+
+
+def test_files_are_private_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        path = tmp_path / ".penstock" / "ledger.db"
+        with opened(path) as ledger:
+            deliver(ledger, ledger.open_sync("people", "contacts"), ANA, OLD)
+            SyncLock(path, "people").release()
+            modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+        assert len(modes) >= 3
+        assert set(modes.values()) == {0o600}, modes
+    finally:
+        os.umask(before)
+
+
+def test_a_ledger_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.touch(0o644)
+    path.chmod(0o644)
+    with opened(path):
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_open_intent_puts_its_rows_in_doubt(tmp_path: Path) -> None:
+    """A was delivered, B was sent and then we died: A again would be no change, and B would stay there for ever."""
+    with opened(tmp_path / "l.db") as ledger:
+        sync = ledger.open_sync("people", "contacts")
+        deliver(ledger, sync, ANA, OLD)
+        ledger.intend(sync, Action.UPSERT, [(ANA, "ana@x.com", NEW), (BOB, "bob@x.com", NEW)])
+        ledger.commit()
+    with opened(tmp_path / "l.db") as ledger:
+        sync = ledger.open_sync("people", "contacts")
+        assert ledger.doubted == 2
+        assert mark_of(ledger, sync, ANA) is None
+        assert ledger.known(sync, [BOB])[BOB].match == "bob@x.com"
+        assert ledger.known(sync, [ANA])[ANA].destination_id == "42"
+    with opened(tmp_path / "l.db") as ledger:
+        ledger.open_sync("people", "contacts")
+        assert ledger.doubted == 0
+
+
+def test_an_intent_that_was_never_committed_never_was(tmp_path: Path) -> None:
+    with opened(tmp_path / "l.db") as ledger:
+        sync = ledger.open_sync("people", "contacts")
+        deliver(ledger, sync, ANA, OLD)
+        ledger.intend(sync, Action.UPSERT, [(ANA, "ana@x.com", NEW)])
+    with opened(tmp_path / "l.db") as ledger:
+        sync = ledger.open_sync("people", "contacts")
+        assert ledger.doubted == 0
+        assert mark_of(ledger, sync, ANA) == OLD
+
+
+@pytest.mark.parametrize(("doubtful", "left"), [([], OLD), ([ANA], None)])
+def test_a_closed_intent_leaves_doubt_only_where_it_is_told(
+    tmp_path: Path, doubtful: list[RowKey], left: bytes | None
+) -> None:
+    with opened(tmp_path / "l.db") as ledger:
+        sync = ledger.open_sync("people", "contacts")
+        deliver(ledger, sync, ANA, OLD)
+        intent = ledger.intend(sync, Action.UPSERT, [(ANA, "ana@x.com", NEW)])
+        ledger.close_intent(sync, intent, doubtful)
+        ledger.commit()
+    with opened(tmp_path / "l.db") as ledger:
+        sync = ledger.open_sync("people", "contacts")
+        assert mark_of(ledger, sync, ANA) == left
+
+
+def test_a_sync_opens_in_the_middle_of_another_ones_transaction(tmp_path: Path) -> None:
+    path = tmp_path / "l.db"
+    with opened(path) as ledger:
+        guests = ledger.open_sync("guests", "contacts")
+        ledger.intend(guests, Action.UPSERT, [(BOB, "bob@x.com", NEW)])
+        ledger.commit()
+    with opened(path) as ledger:
+        people = ledger.open_sync("people", "contacts")
+        ledger.refuse(people, [(ANA, "invalid", "c", None, "m", {})])
+        guests = ledger.open_sync("guests", "contacts")
+        assert ledger.doubted == 1
+        ledger.intend(guests, Action.UPSERT, [(BOB, "bob@x.com", NEW)])
+        # Dies without a commit: neither the reject nor the new intent is there, and the old doubt is.
+    with opened(path) as ledger:
+        ledger.open_sync("guests", "contacts")
+        assert ledger.doubted == 1
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("select count(*) from rejects").fetchone() == (0,)
+
+
+def test_a_delivery_forgives_the_reject_and_a_refusal_counts_its_attempts(tmp_path: Path) -> None:
+    with opened(tmp_path / "l.db") as ledger:
+        sync = ledger.open_sync("people", "contacts")
+        for _ in range(2):
+            ledger.refuse(sync, [(ANA, "rejected", "BAD", "name", "is bad", {"name": "x"})])
+        ledger.commit()
+        with closing(sqlite3.connect(tmp_path / "l.db")) as db:
+            assert db.execute("select attempts, code from rejects").fetchall() == [(2, "BAD")]
+            deliver(ledger, sync, ANA, NEW)
+            assert db.execute("select count(*) from rejects").fetchone() == (0,)
+
+
+def test_another_account_is_refused(tmp_path: Path) -> None:
+    with opened(tmp_path / "l.db") as ledger:
+        ledger.bind_account("hubspot:1")
+    with opened(tmp_path / "l.db") as ledger:
+        ledger.bind_account("hubspot:1")
+        with pytest.raises(Misconfigured, match="belongs to account hubspot:1, the credentials to account hubspot:2"):
+            ledger.bind_account("hubspot:2")
+
+
+def test_a_stream_keeps_its_object(tmp_path: Path) -> None:
+    with opened(tmp_path / "l.db") as ledger:
+        ledger.open_sync("people", "contacts")
+        with pytest.raises(Misconfigured, match="synced to contacts before"):
+            ledger.open_sync("people", "companies")
+
+
+def test_a_format_of_another_version_is_refused(tmp_path: Path) -> None:
+    with opened(tmp_path / "l.db"):
+        pass
+    with closing(sqlite3.connect(tmp_path / "l.db")) as db:
+        db.execute("update meta set value='99' where name='schema_version'")
+        db.commit()
+    with pytest.raises(Misconfigured, match="schema version 99"), opened(tmp_path / "l.db"):
+        pass
+
+
+def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "l.db").write_bytes(b"not a database at all, but long enough to be looked at" * 40)
+    with pytest.raises(Misconfigured, match="cannot be opened"), opened(tmp_path / "l.db"):
+        pass
+
+
+def test_a_failing_file_is_a_fault(tmp_path: Path) -> None:
+    with opened(tmp_path / "l.db") as ledger:
+        sync = ledger.open_sync("people", "contacts")
+        with closing(sqlite3.connect(tmp_path / "l.db", isolation_level=None)) as db:
+            db.execute("drop table records")
+        with pytest.raises(Fault, match="the ledger .* failed"):
+            deliver(ledger, sync, ANA, OLD)
+
+
+def test_the_lock_of_a_sync_is_one_run_wide(tmp_path: Path) -> None:
+    first, second, other = (SyncLock(tmp_path / "l.db", name) for name in ("a.b/c", "a.b/c", "a_b_c"))
+    first.take("now")
+    other.take("now")
+    with pytest.raises(Misconfigured, match=f"pid {os.getpid()}, started now"):
+        second.take("later")
+    first.release()
+    other.release()
+    third = SyncLock(tmp_path / "l.db", "a.b/c")
+    third.take("later")
+    third.release()

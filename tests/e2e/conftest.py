@@ -1,0 +1,57 @@
+"""Real processes: Meltano, the tap, the target, the sandbox. Needs what `make setup` installs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from penstock_sandbox.handle import Sandbox
+from penstock_sandbox.server import running
+
+ROOT = Path(__file__).resolve().parents[2]
+MELTANO = ROOT / ".venv-meltano" / "bin" / "meltano"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with running(unlimited=True) as served:
+        yield served
+
+
+@pytest.fixture
+def environment(tmp_path: Path, sandbox: Sandbox) -> dict[str, str]:
+    """Point the project's plugins at this test's own warehouse, ledger and sandbox, and Meltano at its own state."""
+    return os.environ | {
+        "MELTANO_PROJECT_ROOT": str(ROOT),
+        "MELTANO_STATE_BACKEND_URI": (tmp_path / "state").as_uri(),
+        "TAP_DUCKDB_PATH": str(tmp_path / "warehouse.duckdb"),
+        "TAP_DUCKDB_MODELS_FILE": "bench/models.yml",
+        "TARGET_HUBSPOT_API_URL": sandbox.hubspot_url,
+        "TARGET_HUBSPOT_SYNCS_FILE": "bench/contacts.yml",
+        "TARGET_HUBSPOT_LEDGER_PATH": str(tmp_path / "ledger.db"),
+    }
+
+
+@pytest.fixture
+def meltano(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a Meltano command to its end."""
+    if not MELTANO.exists():
+        pytest.fail("Meltano is not set up: run `make setup`")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [MELTANO, *arguments], cwd=ROOT, env=environment, check=False, capture_output=True, text=True, timeout=300
+        )
+
+    return run
+
+
+def penstock(*arguments: str) -> str:
+    """Run the `penstock` command and return what it prints."""
+    command = [sys.executable, "-m", "penstock.cli", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout

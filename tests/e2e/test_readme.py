@@ -1,0 +1,49 @@
+"""The README shows what a real `make demo` prints, and its commands run."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from demo import readme
+
+from tests.e2e.conftest import ROOT
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("meltano")]
+
+
+def test_the_demo_prints_what_the_readme_shows() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "demo.demo"], cwd=ROOT, check=False, capture_output=True, text=True, timeout=300
+    )
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    output = readme.OUTPUT.read_text("utf-8")
+    assert readme.steady(output) == readme.steady(readme.shown()), "run `make demo` and `python -m demo.readme`"
+
+
+def test_the_make_targets_of_the_readme_exist() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in set(re.findall(r"(?:^    |`)make ([a-z]+)", text, re.MULTILINE)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "transform/README.md"]:
+        for link in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text("utf-8")):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_prod_asks_for_credentials() -> None:
+    """`prod` has none of its own, and says so before anything is sent."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("TAP_", "TARGET_"))}
+    meltano = ROOT / ".venv-meltano" / "bin" / "meltano"
+    run = subprocess.run(
+        [meltano, "--environment", "prod", "invoke", "target-hubspot"],
+        cwd=ROOT, env=clean, input="", check=False, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert run.returncode != 0
+    assert "setting token: is required" in run.stderr

@@ -1,0 +1,74 @@
+"""Rules of the house that a linter does not know."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import penstock
+
+ROOT = Path(__file__).resolve().parents[1]
+VENDORS = re.compile(r"salesforce|hubspot|intercom", re.IGNORECASE)
+
+
+def sources(*folders: str) -> dict[str, str]:
+    return {
+        str(path.relative_to(ROOT)): path.read_text("utf-8")
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    }
+
+
+def test_the_core_names_no_vendor() -> None:
+    assert not [name for name, text in sources("penstock").items() if VENDORS.search(text)]
+
+
+def test_a_target_knows_no_delivery() -> None:
+    """Its api.py never waits, repeats, logs or touches STATE."""
+    files = {n: t for n, t in sources("targets").items() if n.endswith("api.py")}
+    assert files
+    assert not [name for name, text in files.items() if re.search(r"\bsleep\b|\blogging\b|\bSTATE\b|import time", text)]
+
+
+def test_only_the_sandbox_and_what_drives_it_import_the_sandbox() -> None:
+    importing = [n for n, t in sources("penstock", "taps", "targets").items() if "penstock_sandbox" in t]
+    assert not importing
+
+
+def test_nobody_sleeps_in_tests() -> None:
+    sleeping = [n for n, t in sources("tests").items() if re.search(r"\bsleep\(", t) and "house_rules" not in n]
+    assert not sleeping
+
+
+def test_the_http_library_is_never_mocked() -> None:
+    mocking = [n for n, t in sources("tests").items() if re.search(r"requests_mock|responses\.add|unittest\.mock", t)]
+    assert [n for n in mocking if "house_rules" not in n] == []
+
+
+def test_files_stay_small() -> None:
+    large = {
+        n: lines
+        for n, t in sources("penstock", "taps", "targets", "penstock_sandbox").items()
+        if (lines := t.count("\n")) > 400
+    }
+    assert not large
+
+
+def test_every_target_is_small() -> None:
+    for target in sorted((ROOT / "targets").iterdir()):
+        if (target / "target.py").exists():
+            lines = [line for path in target.rglob("*.py") for line in path.read_text("utf-8").splitlines()]
+            code = [line for line in lines if line.strip() and not line.lstrip().startswith(("#", '"""'))]
+            assert len(code) <= 700, target.name
+
+
+def test_the_version_is_the_distributions() -> None:
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    assert f'version = "{penstock.__version__}"' in text
+
+
+def test_no_tracked_file_is_a_secret_or_a_database() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=False, capture_output=True, text=True)
+    names = listed.stdout.splitlines()
+    assert not [n for n in names if n.endswith((".env", ".db", ".duckdb", ".sqlite"))]

@@ -172,7 +172,7 @@ def test_a_failing_file_is_a_fault(tmp_path: Path) -> None:
         sync = ledger.open_sync("people", "contacts")
         with closing(sqlite3.connect(tmp_path / "l.db", isolation_level=None)) as db:
             db.execute("drop table records")
-        with pytest.raises(Fault, match="the ledger .* failed"):
+        with pytest.raises(Fault, match=r"the ledger .* failed"):
             deliver(ledger, sync, ANA, OLD)
 
 

@@ -111,7 +111,7 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: bytes, sai
 
 
 def test_a_missing_file_and_two_sources_are_mistakes(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match="cannot read .*none.yml: No such file"):
+    with pytest.raises(Misconfigured, match=r"cannot read .*none\.yml: No such file"):
         load_syncs(None, "none.yml", tmp_path)
     with pytest.raises(Misconfigured, match="both given"):
         load_syncs({"a": {}}, "none.yml", tmp_path)

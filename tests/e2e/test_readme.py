@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 import pytest
-from demo import readme
 
+from demo import readme
 from tests.e2e.conftest import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("meltano")]

@@ -95,14 +95,15 @@ def messages(outcomes: list[Outcome]) -> list[str]:
 
 def judged(status: int, content: bytes, action: Action) -> list[Outcome]:
     """Decode, and hold what must hold for any answer at all; a refusal or a stop is no outcome."""
-    sent = rows()
+    said, outcomes = "", list[Outcome]()
     try:
-        outcomes = DESTINATION.decode(answer(status, content), batch(SYNC, action, sent))
-    except (Refusal, Stop) as error:
-        advice = error.advice if isinstance(error, Stop) else ""
-        assert CANARY not in f"{error} {advice}"
-        return []
-    assert len(outcomes) == len(sent)
+        outcomes = DESTINATION.decode(answer(status, content), batch(SYNC, action, rows()))
+    except Refusal as refusal:
+        said = str(refusal)
+    except Stop as stop:
+        said = f"{stop.message} {stop.advice}"
+    assert CANARY not in said
+    assert len(outcomes) == (0 if said else ROWS)
     assert not any(CANARY in text for text in messages(outcomes))
     if status not in (200, 201, 207) or b'"results"' not in content or action is Action.FIND:
         assert not any(isinstance(outcome, Delivered) for outcome in outcomes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from contextlib import suppress
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -173,12 +174,13 @@ def test_any_integer_arrives_exactly(number: int) -> None:
     assert arrived("lead_score", number) == str(number)
 
 
+DAY = timedelta(days=1)
 OFFSETS = st.timedeltas(timedelta(hours=-23, minutes=-59), timedelta(hours=23, minutes=59)).map(
     lambda d: timezone(timedelta(minutes=d // timedelta(minutes=1)))
 )
 
 
-@given(st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=OFFSETS))
+@given(st.datetimes(datetime.min + DAY, datetime.max - DAY, timezones=OFFSETS))
 def test_any_moment_arrives_as_the_same_instant_to_the_millisecond(moment: datetime) -> None:
     text = arrived("last_seen_at", moment.isoformat())
     assert isinstance(text, str)
@@ -196,10 +198,8 @@ def test_any_day_arrives_as_that_day(day: date) -> None:
 @given(st.text(max_size=40) | st.from_regex(r"[0-9TZ:.+ -]{8,32}", fullmatch=True))
 def test_no_text_breaks_the_date_converters(text: str) -> None:
     for name in ("signup_date", "last_seen_at"):
-        try:
-            assert isinstance(written(name, text), str)
-        except InvalidRecord as refused:
-            assert refused.code == "value"
+        with suppress(InvalidRecord):
+            assert len(str(written(name, text))) in (10, 24)
 
 
 def test_a_null_clears_or_leaves_and_a_missing_column_is_no_null() -> None:

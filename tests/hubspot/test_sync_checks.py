@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from penstock.errors import Misconfigured
+from penstock.errors import Fault, Misconfigured
 from penstock.mapping import RecordMapper
 from penstock.records import FieldRule, Form, Json, Sync
 from target_hubspot.api import HubSpot
@@ -105,7 +105,7 @@ def test_an_object_of_a_later_version_is_named() -> None:
 
 @pytest.mark.parametrize("body", [{}, {"results": []}, {"results": "none"}, b"<html>"])
 def test_an_empty_property_list_is_no_reason_to_send(body: object) -> None:
-    with pytest.raises(Exception, match="property list came empty|not HubSpot's"):
+    with pytest.raises(Fault, match=r"property list came empty|not HubSpot's"):
         HubSpot().form(Sync("people", "contacts", "email", fields=MAIL), None, (), lambda _: answer(200, body))
 
 

@@ -7,6 +7,7 @@ below catches it, the ledger is closed without commit, and the next run starts f
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -222,7 +223,7 @@ def run(
     chunk: int = 40,
     limits: Limits = LIMITS,
     policy: Policy | None = None,
-    sync: Sync = SYNC,
+    sync_for: Callable[[str], Sync] = lambda stream: SYNC,
 ) -> Ending:
     """Run the core over some input until its end, or until the `crash_at`-th named point."""
     chance = Random(seed)
@@ -244,7 +245,7 @@ def run(
         reader = Reader(
             delivery,
             checkpoint,
-            lambda stream, keys: sync,
+            lambda stream, keys: sync_for(stream),
             lambda s, columns, keys: RecordMapper(s, Memory(limits).form(s, None, (), _no_ask), columns, keys),
             _no_stream_maps,
             lambda: world.clock,
@@ -262,7 +263,7 @@ def run(
             stop = delivery.stopped or delivery.verdict()
         except Crash:
             return Ending(states, None, {}, sender.requests, crashed=True)
-        counts = {name: n for o in delivery.syncs.values() for name, n in o.counts.items() if n}
+        counts = dict(sum((o.counts for o in delivery.syncs.values()), Counter[str]()))
         return Ending(states, stop, counts, sender.requests)
 
 
@@ -309,9 +310,11 @@ def schema_line(stream: str = "people") -> bytes:
     return json.dumps({"type": "SCHEMA", "stream": stream, "schema": SCHEMA, "key_properties": ["id"]}).encode()
 
 
-def record_line(key: int | None, email: str | None, name: object, version: int | None = None) -> bytes:
+def record_line(
+    key: int | None, email: str | None, name: object, version: int | None = None, stream: str = "people"
+) -> bytes:
     record = {"id": key, "email": email, "name": name}
-    line: dict[str, object] = {"type": "RECORD", "stream": "people", "record": record}
+    line: dict[str, object] = {"type": "RECORD", "stream": stream, "record": record}
     if version is not None:
         line["version"] = version
     return json.dumps(line).encode()

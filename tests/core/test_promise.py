@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -235,3 +235,15 @@ def test_too_large_a_share_of_rejects_is_no_success(tmp_path: Path) -> None:
     assert ending.stop is not None
     assert ending.stop.exit_code == 3
     assert SYNC.max_rejected_share == 0.1
+
+
+def test_a_second_stream_may_begin_while_the_first_is_under_way(tmp_path: Path) -> None:
+    world = World()
+    rows = [record_line(n, f"p{n}@example.com", "a") for n in range(10)]
+    others = [record_line(n, f"q{n}@example.com", "b", stream="others") for n in range(10)]
+    mixed = [line for pair in zip(rows, others, strict=True) for line in pair]
+    lines = [schema_line(), *rows[:5], schema_line("others"), *mixed[10:], *others[:5], state_line(20)]
+    ending = run(lines, world, tmp_path / "l.db", chunk=100, sync_for=lambda stream: replace(SYNC, stream=stream))
+    assert ending.counts == {"read": 20, "created": 20}
+    assert position_of(ending) == 20
+    assert len(world.objects) == 20

@@ -174,13 +174,12 @@ def test_any_integer_arrives_exactly(number: int) -> None:
     assert arrived("lead_score", number) == str(number)
 
 
-DAY = timedelta(days=1)
 OFFSETS = st.timedeltas(timedelta(hours=-23, minutes=-59), timedelta(hours=23, minutes=59)).map(
     lambda d: timezone(timedelta(minutes=d // timedelta(minutes=1)))
 )
 
 
-@given(st.datetimes(datetime.min + DAY, datetime.max - DAY, timezones=OFFSETS))
+@given(st.datetimes(timezones=OFFSETS).filter(lambda moment: 1 < moment.year < 9999))
 def test_any_moment_arrives_as_the_same_instant_to_the_millisecond(moment: datetime) -> None:
     text = arrived("last_seen_at", moment.isoformat())
     assert isinstance(text, str)

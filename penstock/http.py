@@ -205,12 +205,19 @@ class ThreadSender:
 
 
 def asker(
-    http: Http, waits: Sequence[float] = (0.5, 1.0, 2.0, 4.0), pause: Callable[[float], None] = time.sleep
+    http: Http,
+    window: float = 0.0,
+    waits: Sequence[float] = (0.5, 1.0, 2.0, 4.0),
+    pause: Callable[[float], None] = time.sleep,
 ) -> Callable[[Request], Response]:
-    """Return a function that sends one request at start-up, and again after each of `waits` seconds if need be."""
+    """Return a function that sends one request at start-up, and again after each of `waits` seconds if need be.
+
+    After an answer that asks for patience it waits for at least `window` seconds, in which a rate limit is over.
+    """
 
     def ask(request: Request) -> Response:
         reason = ""
+        wait: float | None
         for wait in (*waits, None):
             try:
                 response = http.send(request)
@@ -220,6 +227,8 @@ def asker(
                 if response.status != 429 and response.status < 500:
                     return response
                 reason = f"status {response.status}"
+                if response.status == 429 and wait is not None:
+                    wait = max(wait, window)  # noqa: PLW2901
             if wait is not None:
                 pause(wait)
         raise Fault(

@@ -158,6 +158,8 @@ class Intake:
 def _mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch) -> Row:
     """Make the Row of a record; one that cannot be mapped keeps its key, so that it keeps its place in the order."""
     try:
+        if source.invalid is not None:
+            raise source.invalid
         record = decode_record(source.record) if isinstance(source.record, bytes) else source.record
     except InvalidRecord as why:
         key = source.key or reject_key(source.record)

@@ -156,12 +156,12 @@ class Ledger:
                     f"stream {stream} was synced to {stored} before and is to be synced to {object_name} now",
                     "give the new sync a stream of its own (a stream map alias), or use another ledger_path",
                 )
-            self.doubted = self._doubt_open_intents(int(sync))
             self._rejects[sync] = {
                 str(key) for (key,) in self._db.execute("select row_key from rejects where sync=?", (sync,))
             }
             (last,) = self._db.execute("select coalesce(max(seq), 0) from records where sync=?", (sync,)).fetchone()
-        self._next_seq[sync] = int(last) + 1
+            self._next_seq[sync] = int(last) + 1
+            self.doubted = self._doubt_open_intents(int(sync))
         return int(sync)
 
     def seen(self, sync: int) -> Seen:
@@ -169,27 +169,23 @@ class Ledger:
         return Seen(self._next_seq[sync])
 
     def _doubt_open_intents(self, sync: int) -> int:
-        doubted = 0
-        # Another sync of this run may have written what is not committed yet: then this joins its transaction.
-        alone = not self._db.in_transaction
-        if alone:
-            self._db.execute("begin immediate")
-        (seq,) = self._db.execute("select coalesce(max(seq), 0) from records where sync=?", (sync,)).fetchone()
+        """Put in doubt what a dead run had in flight, and return how many rows that are."""
+        self._write(0)
         intents = self._db.execute("select keys, matches from intents where sync=?", (sync,)).fetchall()
-        for keys, matches in intents:
-            rows = list(zip(json.loads(keys), json.loads(matches), strict=True))
-            doubted += len(rows)
-            # A row that was never delivered may exist all the same, under the match value it was sent with.
-            self._db.executemany(
-                "insert into records(sync, row_key, seq, match_value) values(?,?,?,?)"
-                " on conflict(sync, row_key) do update set fingerprint=null",
-                [(sync, key, seq + n, match) for n, (key, match) in enumerate(rows, 1)],
-            )
-            seq += len(rows)
+        rows = [row for keys, matches in intents for row in zip(json.loads(keys), json.loads(matches), strict=True)]
+        self._doubt(sync, rows)
         self._db.execute("delete from intents where sync=?", (sync,))
-        if alone:
-            self._db.execute("commit")
-        return doubted
+        return len(rows)
+
+    def _doubt(self, sync: int, rows: Sequence[tuple[RowKey, str]]) -> None:
+        """Note that rows may have been applied. One that was never delivered may exist under the match value sent."""
+        seq = self._next_seq[sync]
+        self._next_seq[sync] += len(rows)
+        self._db.executemany(
+            "insert into records(sync, row_key, seq, match_value) values(?,?,?,?)"
+            " on conflict(sync, row_key) do update set fingerprint=null",
+            [(sync, key, seq + n, match) for n, (key, match) in enumerate(rows)],
+        )
 
     def known(self, sync: int, keys: Sequence[RowKey]) -> dict[str, KnownRow]:
         """Return what is remembered of the rows with these keys."""
@@ -269,14 +265,12 @@ class Ledger:
                 [(mark, sync, key) for mark, key in marks],
             )
 
-    def close_intent(self, sync: int, intent: int, doubtful: Sequence[RowKey]) -> None:
-        """End an intent. `doubtful` rows may have been applied: what was delivered before no longer counts."""
+    def close_intent(self, sync: int, intent: int, doubtful: Sequence[tuple[RowKey, str]]) -> None:
+        """End an intent. `doubtful` rows (key, match value) may have been applied although nobody said so."""
         self._write(1 + len(doubtful))
         with self._guard():
             self._db.execute("delete from intents where intent=?", (intent,))
-            self._db.executemany(
-                "update records set fingerprint=null where sync=? and row_key=?", [(sync, key) for key in doubtful]
-            )
+            self._doubt(sync, doubtful)
 
     def deliver(self, sync: int, rows: Sequence[Settled]) -> None:
         """Remember rows as delivered: fingerprint, match value, destination id. Their rejects are done with."""

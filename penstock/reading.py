@@ -191,6 +191,9 @@ class Reader:
             record = transform.transform(decode_record(text))
         except InvalidRecord:
             return mapper.peek(text)  # mapping it will tell why
+        except Exception as error:  # an expression of the user's, over a value that it was not made for
+            why = InvalidRecord("stream_map", f"the stream map failed on the record with {type(error).__name__}")
+            return Source(mapper.peek(text).key, None, text, why)
         return None if record is None else mapper.peek_record(record)
 
     def _schema(self, message: Message) -> None:

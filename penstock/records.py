@@ -122,6 +122,8 @@ class Source:
     key: RowKey | None
     mark: bytes | None
     record: Record | bytes
+    invalid: InvalidRecord | None = None
+    """why it cannot be mapped, where that is known already"""
 
 
 @dataclass(eq=False)

@@ -59,6 +59,7 @@ class Settlement:
     def open(self, sync: Sync, mapping: bytes) -> OpenSync:
         """Start a sync. Raises Misconfigured when the ledger knows the stream as another object's."""
         number = self._ledger.open_sync(sync.stream, sync.object)
+        self._touch()
         counts: Counter[str] = Counter()
         if self._ledger.doubted:
             counts["in_doubt"] = self._ledger.doubted
@@ -127,7 +128,7 @@ class Settlement:
     def close_intent(self, opened: OpenSync, batch: Batch, doubtful: Sequence[Row]) -> None:
         """Note that a batch is over. `doubtful` rows may have been applied although nobody said so."""
         if batch.intent is not None:
-            self._ledger.close_intent(opened.number, batch.intent, [row.key for row in doubtful])
+            self._ledger.close_intent(opened.number, batch.intent, [(row.key, row.match) for row in doubtful])
             batch.intent = None
             self._touch()
 

@@ -204,7 +204,7 @@ class Run:
         self._syncs = load_syncs(target.config.get("syncs"), target.config.get("syncs_file"), project_root())
         self._destination = target.destination()
         http = Http(target.base_url(), target.auth(), f"penstock/{__version__} ({target.name})")
-        self._ask: Ask = asker(http)
+        self._ask: Ask = asker(http, self._destination.limits.window)
         account = self._destination.account(self._ask)
         self._check_syncs()
         ledger_path = target.config.get("ledger_path")

@@ -96,7 +96,7 @@ def test_a_closed_intent_leaves_doubt_only_where_it_is_told(
         sync = ledger.open_sync("people", "contacts")
         deliver(ledger, sync, ANA, OLD)
         intent = ledger.intend(sync, Action.UPSERT, [(ANA, "ana@x.com", NEW)])
-        ledger.close_intent(sync, intent, doubtful)
+        ledger.close_intent(sync, intent, [(key, "ana@x.com") for key in doubtful])
         ledger.commit()
     with opened(tmp_path / "l.db") as ledger:
         sync = ledger.open_sync("people", "contacts")
@@ -170,6 +170,7 @@ def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
 def test_a_failing_file_is_a_fault(tmp_path: Path) -> None:
     with opened(tmp_path / "l.db") as ledger:
         sync = ledger.open_sync("people", "contacts")
+        ledger.commit()
         with closing(sqlite3.connect(tmp_path / "l.db", isolation_level=None)) as db:
             db.execute("drop table records")
         with pytest.raises(Fault, match=r"the ledger .* failed"):

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.delivery import Policy
-from penstock.records import Limits
-from tests.core.sim import SYNC, Ending, World, activate_line, record_line, run, schema_line, state_line
+from penstock.records import FieldRule, Limits
+from tests.core.sim import FIELDS, SYNC, Ending, World, activate_line, record_line, run, schema_line, state_line
 
 CASES = int(os.environ.get("PENSTOCK_CRASH_CASES", "400"))
 
@@ -247,3 +247,38 @@ def test_a_second_stream_may_begin_while_the_first_is_under_way(tmp_path: Path) 
     assert ending.counts == {"read": 20, "created": 20}
     assert position_of(ending) == 20
     assert len(world.objects) == 20
+
+
+def test_a_match_value_that_changes_while_a_creation_is_in_doubt_makes_no_second_object(tmp_path: Path) -> None:
+    """Die at every point of the first creation; when the run starts again, the row has another e-mail."""
+    crashed = 0
+    for crash_at in range(1, 40):
+        world, path = World(), tmp_path / f"{crash_at}.db"
+        crashed += run([schema_line(), record_line(1, "old@example.com", "a")], world, path, crash_at=crash_at).crashed
+        ending = run([schema_line(), record_line(1, "new@example.com", "b")], world, path)
+        assert ending.stop is None
+        assert [(o["email"], o["name"]) for o in world.objects.values()] == [("new@example.com", "b")], crash_at
+    assert crashed > 5
+
+
+def test_a_changed_mapping_reaches_rows_that_did_not_change(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "l.db"
+    lines = [schema_line(), record_line(1, "a@example.com", "a"), record_line(2, "b@example.com", "b")]
+    run(lines, world, path)
+    fields = {**FIELDS, "origin": FieldRule(None, "warehouse")}
+    second = run(lines, world, path, sync_for=lambda stream: replace(SYNC, fields=fields))
+    assert second.counts == {"read": 2, "updated": 2}
+    assert {o["origin"] for o in world.objects.values()} == {"warehouse"}
+    third = run(lines, world, path, sync_for=lambda stream: replace(SYNC, fields=fields))
+    assert third.counts == {"read": 2, "unchanged": 2}
+
+
+def test_a_mapping_that_gives_the_same_payload_sends_nothing(tmp_path: Path) -> None:
+    """The source marks are of another mapping then, so the fingerprint decides; afterwards they are of this one."""
+    world, path = World(), tmp_path / "l.db"
+    lines = [schema_line(), record_line(1, "a@example.com", "a")]
+    run(lines, world, path)
+    for _ in range(2):
+        again = run(lines, world, path, sync_for=lambda stream: replace(SYNC, nulls="skip"))
+        assert again.counts == {"read": 1, "unchanged": 1}
+        assert again.requests == []

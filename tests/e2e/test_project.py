@@ -17,7 +17,7 @@ PLUGINS = [("extractors", "tap-duckdb", "tap_warehouse.duckdb"), ("loaders", "ta
 
 
 def about(executable: str) -> dict[str, object]:
-    command = [Path(sys.executable).parent / executable, "--about", "--format", "json"]
+    command: list[str | Path] = [Path(sys.executable).parent / executable, "--about", "--format", "json"]
     answer: dict[str, object] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return answer
 

@@ -174,8 +174,11 @@ def test_a_line_that_is_no_singer_ends_the_run_after_what_came_before(
     check(run, code, *words)
     assert run.states == [{"position": 5}]
     assert set(at_destination(sandbox)) == {mail(n) for n in range(5)}
-    again = ran(tmp_path, settings_for(sandbox), [*BEFORE, *AFTER])
-    check(again, 0)
+
+
+def test_a_run_after_a_malformed_line_sends_only_the_rest(tmp_path: Path, sandbox: Sandbox) -> None:
+    check(ran(tmp_path, settings_for(sandbox), [*BEFORE, b"{", *AFTER]), 1)
+    check(ran(tmp_path, settings_for(sandbox), [*BEFORE, *AFTER]), 0)
     assert set(at_destination(sandbox)) == {mail(n) for n in range(10)}
     assert len(sandbox.history()) == 10
 
@@ -222,6 +225,16 @@ def test_text_that_is_no_unicode_is_a_reject_of_its_row(tmp_path: Path, sandbox:
     check(run, 0)
     assert rejects(tmp_path) == {"[900]": ("unreadable", None)}
     assert set(at_destination(sandbox)) == {mail(n) for n in range(10)}
+
+
+def test_a_row_that_a_stream_map_cannot_take_is_a_reject(tmp_path: Path, sandbox: Sandbox) -> None:
+    maps = {"people": {"first": "first.upper()"}}
+    lines: list[Line] = [
+        {"type": "RECORD", "stream": "people", "record": {"id": 900, "mail": mail(900), "first": None}}
+    ]
+    check(ran(tmp_path, settings_for(sandbox, stream_maps=maps), [*BEFORE, *lines, *AFTER]), 0)
+    assert rejects(tmp_path) == {"[900]": ("stream_map", None)}
+    assert at_destination(sandbox) == {mail(n): f"{CANARY} a".upper() for n in range(10)}
 
 
 def test_a_row_without_its_key_is_kept_as_a_reject(tmp_path: Path, sandbox: Sandbox) -> None:

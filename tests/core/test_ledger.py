@@ -72,6 +72,7 @@ def test_an_open_intent_puts_its_rows_in_doubt(tmp_path: Path) -> None:
         assert mark_of(ledger, sync, ANA) is None
         assert ledger.known(sync, [BOB])[BOB].match == "bob@x.com"
         assert ledger.known(sync, [ANA])[ANA].destination_id == "42"
+        ledger.commit()
     with opened(tmp_path / "l.db") as ledger:
         ledger.open_sync("people", "contacts")
         assert ledger.doubted == 0

@@ -129,7 +129,7 @@ def _constant_mistake(at: str, name: str, rule: FieldRule, found: Property) -> l
     try:
         converter(found)(rule.constant)
     except InvalidRecord as error:
-        return [f"{at}: the constant for {name!r} {error.message}"]
+        return [f"{at}: the constant for {name!r}: {error.message}"]
     return []
 
 
@@ -153,13 +153,13 @@ def _key(convert: Convert) -> Convert:
 
 
 def _refuse(rule: str) -> InvalidRecord:
-    return InvalidRecord("value", rule)
+    return InvalidRecord("value", f"the value {rule}")
 
 
 def _text(value: object) -> str:
     if type(value) is str:
         if len(value) > MAX_TEXT:
-            raise InvalidRecord("too_long", f"is longer than {MAX_TEXT} characters")
+            raise InvalidRecord("too_long", f"the value is longer than {MAX_TEXT} characters")
         return value
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -12,11 +12,12 @@ help: ## list what there is
 setup: .meltano/ready ## install everything (each of the commands below does it by itself)
 
 .venv/ready: requirements/dev.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "make: there is no '$(PYTHON)'; name another: make PYTHON=python3.11"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
 	  || { echo "make: needs Python 3.10 to 3.13 as '$(PYTHON)'; name another: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' \
 	  || { echo "make: '$(PYTHON)' lacks venv or ensurepip; on Debian: apt-get install python3-venv"; exit 1; }
-	@echo "setting up .venv"
+	@echo "setting up .venv (a minute or so)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python $(PIP) install --require-hashes -r requirements/dev.txt
 	@$(BIN)/python $(PIP) install --no-deps --no-build-isolation -e .
@@ -32,17 +33,23 @@ setup: .meltano/ready ## install everything (each of the commands below does it 
 .meltano/ready: meltano.yml pyproject.toml requirements/penstock.txt requirements/dbt.txt .venv-meltano/ready
 	@echo "installing the Meltano plugins"
 	@$(MELTANO) --log-level warning install > .venv-meltano/install.log 2>&1 || { cat .venv-meltano/install.log; exit 1; }
+	@mkdir -p .sandbox
 	@touch $@
 
 demo: .meltano/ready ## the whole way, from dbt models to contacts in a (simulated) CRM, twice
 	@$(BIN)/python -m demo.demo
 
 sandbox: .venv/ready ## keep a simulated CRM running on http://127.0.0.1:8470
-	@rm -f .penstock/target-hubspot-sandbox.db*  # it starts empty: what its ledger remembers is not there
+	@$(BIN)/python -c 'import socket; socket.create_server(("127.0.0.1", 8470)).close()' 2>/dev/null \
+	  || { echo "make: port 8470 is taken; is a sandbox running already? See http://127.0.0.1:8470/"; exit 1; }
+	@rm -f .penstock/target-hubspot-sandbox.db  # it starts empty: what its ledger remembers is not there
+	@rm -f .penstock/target-hubspot-sandbox.db-wal .penstock/target-hubspot-sandbox.db-shm
+	@echo "contacts at http://127.0.0.1:8470/; all is forgotten at Ctrl-C"
 	@$(BIN)/penstock-sandbox serve --port 8470
 
 test: .meltano/ready check ## every check and every test
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q
+	@$(BIN)/python -m pytest -n 2 -q -m "not e2e"
+	@$(BIN)/python -m pytest -q -m e2e  # one at a time: they share this Meltano project
 
 check: .venv/ready ## formatting, lint, types, layers
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
@@ -59,4 +66,4 @@ lock: .venv/ready ## compile requirements/*.txt anew
 	@UV=$(BIN)/uv sh requirements/compile.sh
 
 clean: ## remove what the commands above installed and made
-	rm -rf .venv .venv-meltano .meltano .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-meltano .meltano .demo .sandbox .bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

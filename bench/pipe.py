@@ -22,7 +22,7 @@ from bench.warehouse import make_warehouse
 from penstock_sandbox.handle import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
-HOME = ROOT / ".demo" / "bench"
+HOME = ROOT / ".bench"
 MELTANO = ROOT / ".venv-meltano" / "bin" / "meltano"
 ROWS = 1_000_000
 STOCK_ROWS = 100_000
@@ -82,6 +82,7 @@ def settings(hubspot_url: str) -> dict[str, str]:
         "TAP_DUCKDB_PATH": str(HOME / "warehouse.duckdb"),
         "TAP_DUCKDB_MODELS_FILE": "bench/models.yml",
         "TARGET_HUBSPOT_API_URL": hubspot_url,
+        "TARGET_HUBSPOT_TOKEN": "sandbox-hubspot-token",
         "TARGET_HUBSPOT_SYNCS_FILE": "bench/contacts.yml",
         "TARGET_HUBSPOT_LEDGER_PATH": str(HOME / "ledger.db"),
     }

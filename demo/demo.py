@@ -45,6 +45,7 @@ def main() -> int:
             "PENSTOCK_WAREHOUSE": str(HOME / "warehouse.duckdb"),
             "TAP_DUCKDB_PATH": str(HOME / "warehouse.duckdb"),
             "TARGET_HUBSPOT_API_URL": sandbox.hubspot_url,
+            "TARGET_HUBSPOT_TOKEN": sandbox.token,
             "TARGET_HUBSPOT_LEDGER_PATH": str(HOME / "ledger.db"),
         }
         console.print(f"A simulated HubSpot listens on {sandbox.hubspot_url}; it has no contacts yet.\n")
@@ -77,7 +78,9 @@ def meltano(title: str, command: list[str], environment: dict[str, str]) -> bool
         ).returncode
     console.print(f"exit {code} after {time.monotonic() - started:.1f} s; log in {log.relative_to(ROOT)}\n")
     if code:
-        console.print(log.read_text("utf-8")[-4000:], markup=False, highlight=False)
+        lines = log.read_text("utf-8").splitlines()
+        ours = [line for line in lines if "tap-duckdb" in line or "target-hubspot" in line]
+        console.print("\n".join([*lines[-20:], "", *ours[-12:]]), markup=False, highlight=False)
     return code == 0
 
 
@@ -99,7 +102,7 @@ def report(sandbox: Sandbox, environment: dict[str, str]) -> dict[str, int]:
     table.add_row(*(f"{counts.get(name, 0):,}" for name in ("read", *SHOWN, "calls")), f"{run['seconds']:.1f}")
     console.print(table)
     rejects = Table("row", "refused by", "property", "reason", title="Refused rows", title_justify="left", box=BOX)
-    for reject in sorted(penstock("rejects", environment), key=lambda r: str(r["row_key"])):
+    for reject in sorted(penstock("rejects", environment, "--stream", STREAM), key=lambda r: str(r["row_key"])):
         by = "HubSpot" if reject["kind"] == "rejected" else "Penstock, unsent"
         rejects.add_row(str(reject["row_key"]), by, str(reject["field"] or ""), str(reject["message"]))
     console.print(rejects)
@@ -137,8 +140,10 @@ def judge(first: dict[str, int], second: dict[str, int], sandbox: Sandbox) -> in
         f"{second.get('rejected', 0)} that HubSpot had refused again: API calls {second['calls']}. The "
         f"{second['unchanged']:,} unchanged rows cost none. Every contact is there exactly once: {len(keys):,}."
         if good
-        else "This is not what the demo should show: please report the logs in .demo/."
+        else "This is not what the demo should show. It expects the shipped syncs/ and transform/; if you have not "
+        "changed them, please report the logs in .demo/."
     )
+    console.print(f"\nLook further: .venv/bin/penstock rejects --ledger {(HOME / 'ledger.db').relative_to(ROOT)}")
     return 0 if good else 1
 
 

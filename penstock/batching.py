@@ -48,13 +48,13 @@ class Lanes:
                 queue.append(row)
                 ready = False
         self.rows += 1
-        self.bytes += len(row.body)
+        self.bytes += row.weight
         return ready
 
     def leave(self, row: Row) -> list[Row]:
         """Take a settled row out; return the rows that became ready by it, oldest first."""
         self.rows -= 1
-        self.bytes -= len(row.body)
+        self.bytes -= row.weight
         heads: list[Row] = []
         for identity in row.identities:
             queue = self._queues[identity]
@@ -66,11 +66,6 @@ class Lanes:
             elif queue[0] not in heads:
                 heads.append(queue[0])
         return [head for head in heads if all(self._queues[i][0] is head for i in head.identities)]
-
-    def replace_body(self, row: Row, body: bytes) -> None:
-        """Give a waiting row the payload of a newer version."""
-        self.bytes += len(body) - len(row.body)
-        row.body = body
 
 
 class Batcher:

@@ -26,11 +26,13 @@ LedgerOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON lines instead of a table.")]
 
-_RUNS = "select run, started_at, ended_at, exit_code, ending, calls, counts, pid from runs order by run desc limit ?"
+_RUNS = (
+    "select run, started_at, ended_at, exit_code, ending, calls, counts, pid from runs order by run desc limit :limit"
+)
 _REJECTS = (
     "select s.stream, s.object, r.row_key, r.kind, r.code, r.field, r.message, r.attempts, r.first_at, r.last_at,"
-    " r.record from rejects r join syncs s using (sync) where (?1 is null or s.stream = ?1)"
-    " order by s.stream, r.last_at desc, r.row_key limit ?2"
+    " r.record from rejects r join syncs s using (sync) where (:stream is null or s.stream = :stream)"
+    " order by s.stream, r.last_at desc, r.row_key limit :limit"
 )
 
 
@@ -54,7 +56,7 @@ def runs(
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 20,
 ) -> None:
     """List runs: when, how they ended, what became of the rows, how many API calls."""
-    found = [(path, row) for path in _ledgers(ledger) for row in _query(path, _RUNS, (limit,))]
+    found = [(path, row) for path in _ledgers(ledger) for row in _query(path, _RUNS, {"limit": limit})]
     if as_json:
         for path, row in found:
             fact = {**row, "ledger": str(path), "counts": json.loads(row["counts"])}
@@ -82,7 +84,9 @@ def rejects(
     show_record: Annotated[bool, typer.Option("--record", help="With --json: the source record too.")] = False,
 ) -> None:
     """List rows that were refused, with the reason. `invalid` was refused by us, `rejected` by the destination."""
-    found = [(path, row) for path in _ledgers(ledger) for row in _query(path, _REJECTS, (stream, limit))]
+    found = [
+        (path, row) for path in _ledgers(ledger) for row in _query(path, _REJECTS, {"stream": stream, "limit": limit})
+    ]
     if as_json:
         for path, row in found:
             fact = {**row, "ledger": str(path), "record": json.loads(row["record"])}
@@ -105,7 +109,7 @@ def _run_line(path: Path, row: dict[str, Any]) -> str:
     if row["ended_at"] is None:
         return f"run {row['run']}  {started}  still running, or killed (pid {row['pid']})  {path}"
     seconds = row["ended_at"] - row["started_at"]
-    return f"run {row['run']}  {started}  {seconds:.1f} s  exit {row['exit_code']}  {row['calls']:,} API calls  {path}"
+    return f"run {row['run']}  {started}  {seconds:.1f} s  exit {row['exit_code']}  API calls {row['calls']:,}  {path}"
 
 
 def _iso(at: float | None) -> str:
@@ -120,11 +124,11 @@ def _ledgers(given: Path | None) -> list[Path]:
     here = Path(os.environ.get("MELTANO_PROJECT_ROOT") or Path.cwd()).resolve()
     found = next((f for p in [here, *here.parents] if (f := sorted((p / ".penstock").glob("*.db")))), None)
     if found is None:
-        _fail("no ledger found: no .penstock folder here or above; name a file with --ledger")
+        _fail(f"no ledger found: {here} and the folders above have none in .penstock; name a file with --ledger")
     return found
 
 
-def _query(path: Path, sql: str, values: tuple[object, ...]) -> list[dict[str, Any]]:
+def _query(path: Path, sql: str, values: dict[str, object]) -> list[dict[str, Any]]:
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)) as db:
             db.row_factory = sqlite3.Row

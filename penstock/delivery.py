@@ -117,10 +117,14 @@ class Delivery:
         self._sendable: deque[Batch] = deque()
         """batches whose intent is durable"""
         self._in_flight: dict[int, Batch] = {}
+        self._answered = 0
+        """batches whose answers are not durable yet: they still hold their lane, so a crash repeats one a lane"""
         self._waiting: list[tuple[float, int, list[Row]]] = []
         self._tickets = count(1)
         self._completing: list[OpenSync] = []
         self._throttled_in_a_row = 0
+        self._limit_known = False
+        """until the first answer has told the rate limit, one request at a time"""
         self._now = 0.0
 
     def open(self, sync: Sync, mapping: bytes) -> OpenSync:
@@ -139,6 +143,10 @@ class Delivery:
         self._intake.offer(opened, mapper, epoch, rows, now)
         self._judge(opened)
 
+    def new_version(self, opened: OpenSync, version: int) -> bool:
+        """Note the version of a full read; tell whether its end will prove that the stream was read whole."""
+        return self._settlement.new_version(opened, version)
+
     def complete(self, opened: OpenSync) -> None:
         """Take the tap's word that the stream was read whole; it is acted on when all its rows are settled."""
         self._completing.append(opened)
@@ -148,6 +156,8 @@ class Delivery:
         self._now = self._settlement.now = now
         for ticket, answer in self._sender.take():
             self._receive(self._in_flight.pop(ticket), answer)
+            self._answered += 1
+            self._limit_known = True
         while self._waiting and self._waiting[0][0] <= now:
             self._intake.again(heapq.heappop(self._waiting)[2], now)
         while self._settlement.released:
@@ -224,17 +234,20 @@ class Delivery:
         if self._settlement.dirty_since is None:
             return
         waited = self._now - self._settlement.dirty_since >= self.policy.commit_age
-        starving = not self._sendable and len(self._in_flight) < self._destination.limits.concurrency
+        lanes_free = len(self._in_flight) < self._destination.limits.concurrency
+        starving = lanes_free and bool(self._intended or self._sendable)
         if waited or flush or starving or self._ledger.dirty >= self.policy.commit_rows:
             self._commit()
 
     def _commit(self) -> None:
         self._settlement.commit()
+        self._answered = 0
         self._sendable.extend(self._intended)
         self._intended.clear()
 
     def _dispatch(self) -> None:
-        while self._sendable and len(self._in_flight) < self._destination.limits.concurrency:
+        lanes = self._destination.limits.concurrency if self._limit_known else 1
+        while self._sendable and len(self._in_flight) + self._answered < lanes:
             if self._throttle.ready_at(self._now) > self._now:
                 return
             batch = self._sendable.popleft()
@@ -363,13 +376,15 @@ class Delivery:
         self.stopped = self.stopped or why
 
     def _judge(self, opened: OpenSync) -> None:
-        """Stop at once when the first rows were all refused: then it is the mapping."""
+        """Stop at once when the first rows were all refused: then it is the mapping. Not while good rows may come."""
         counts = opened.counts
         good = counts["created"] + counts["updated"] + counts["unchanged"]
-        if good == 0 and opened.refused >= self.policy.hopeless:
+        if good or opened.refused < self.policy.hopeless or opened.sync.max_rejected_share == 1:
+            return
+        if counts["rejected"] >= self.policy.hopeless or not self._lanes.rows:
             self.stop(
                 TooManyRejects(
-                    f"stream {opened.sync.stream}: the first {opened.refused} rows were all refused",
+                    f"stream {opened.sync.stream}: the first {opened.refused} rows were all refused, the run stopped",
                     "see `penstock rejects` for the reasons, and look at the mapping first",
                 )
             )
@@ -381,7 +396,9 @@ class Delivery:
             counts = opened.counts
             refused = opened.refused
             attempted = refused + counts["created"] + counts["updated"]
-            if refused >= self.policy.judged_from and refused > opened.sync.max_rejected_share * attempted:
+            share = opened.sync.max_rejected_share
+            enough = refused >= self.policy.judged_from or share == 0
+            if enough and refused > share * attempted:
                 return TooManyRejects(
                     f"stream {opened.sync.stream}: {refused} of {attempted} rows attempted were refused, "
                     f"allowed is a share of {opened.sync.max_rejected_share:g}",

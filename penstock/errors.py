@@ -5,6 +5,7 @@ PenstockError
 │   ├── Fault            1   something broke; a rerun continues where this run ended
 │   │   └── MalformedInput   the input is no Singer stream from this line on
 │   ├── Misconfigured    2   a setting or a credential is wrong; nothing is sent once that is known
+│   │   └── Busy             another run of the same sync is under way
 │   ├── TooManyRejects   3   the rows went through, but more were refused than the sync allows
 │   └── Interrupted 130/143  a signal asked us to end
 ├── Refusal                  what one answer says about its whole request; raised by a target's decode
@@ -64,11 +65,15 @@ class Misconfigured(Stop):
         super().__init__("; ".join(self.mistakes), advice or "correct the configuration and run again")
 
 
+class Busy(Misconfigured):
+    """Another run has what this one needs."""
+
+
 class TooManyRejects(Stop):
     """Most probably the mapping is wrong, not the rows."""
 
     exit_code = 3
-    name = "finished with more rejects than allowed"
+    name = "more rejects than allowed"
 
 
 class Interrupted(Stop):

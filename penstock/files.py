@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from penstock.errors import Misconfigured
+from penstock.errors import Busy, Misconfigured
 
 
 def make_private(path: Path) -> None:
@@ -45,7 +45,7 @@ class SyncLock:
         except BlockingIOError as error:
             holder = os.pread(self._file, 200, 0).decode(errors="replace").strip()
             os.close(self._file)
-            raise Misconfigured(
+            raise Busy(
                 f"stream {self._stream} is being synced by another run ({holder or 'which has just started'})",
                 "wait for that run to end; two runs of one sync would overtake each other",
             ) from error

@@ -26,6 +26,10 @@ from penstock.errors import Fault, Misconfigured, NoAnswer
 from penstock.records import Request, Response
 
 _CHUNK = 1 << 16
+NEVER_CONNECTED = frozenset(
+    {"NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "ConnectTimeout", "SSLCertVerificationError"}
+)
+"""errors that come before the first byte of a request; any other may come after the last"""
 _PLAIN_URL = re.compile(r"[A-Za-z]+://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~-]*)*").fullmatch
 
 
@@ -60,6 +64,13 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+class _Session(requests.Session):
+    """A session that sees no redirects. Even when told not to follow them, requests reads their bodies to the end."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
+        return None
 
 
 class Http:
@@ -100,8 +111,6 @@ class Http:
             )
         except requests.ConnectTimeout as error:
             raise NoAnswer("no connection in time", sent=False) from error
-        except requests.exceptions.SSLError as error:
-            raise NoAnswer("the server's certificate was not accepted", sent=False) from error
         except requests.RequestException as error:
             raise NoAnswer(_reason(error), sent=not _never_connected(error)) from error
         try:
@@ -113,7 +122,7 @@ class Http:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = self._local.session = requests.Session()
+            session = self._local.session = _Session()
             session.auth = self._auth
             session.headers.update(self._headers)
             session.mount("https://", HTTPAdapter(max_retries=0, pool_maxsize=1))
@@ -146,17 +155,31 @@ class Http:
 
 
 def _never_connected(error: requests.RequestException) -> bool:
-    """Tell whether the connection was refused or the name unknown: then nothing can have been applied."""
-    cause = error.args[0] if error.args else None
-    inner = getattr(cause, "reason", cause)
-    return type(inner).__name__ in {"NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "ProxyError"}
+    """Tell whether no connection was made at all: then nothing can have been applied."""
+    names = {type(cause).__name__ for cause in _causes(error)}
+    return bool(names & NEVER_CONNECTED)
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """List an error and what it wraps, as requests and urllib3 wrap: in arguments, reasons and contexts."""
+    found: list[BaseException] = []
+    todo: list[object] = [error]
+    while todo and len(found) < 20:
+        cause = todo.pop()
+        if isinstance(cause, BaseException) and cause not in found:
+            found.append(cause)
+            todo += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
+    return found
 
 
 def _reason(error: requests.RequestException) -> str:
     """Name a failure by its kind alone: the library's text can hold the URL."""
+    names = {type(cause).__name__ for cause in _causes(error)}
+    if "SSLCertVerificationError" in names:
+        return "the server's certificate was not accepted"
     if isinstance(error, requests.Timeout):
         return "no answer in time"
-    return "the connection was refused" if _never_connected(error) else "the connection was lost"
+    return "the connection was refused" if names & NEVER_CONNECTED else "the connection was lost"
 
 
 class ThreadSender:
@@ -204,36 +227,43 @@ class ThreadSender:
                 os.write(self._writable, b".")
 
 
-def asker(
-    http: Http,
-    window: float = 0.0,
-    waits: Sequence[float] = (0.5, 1.0, 2.0, 4.0),
-    pause: Callable[[float], None] = time.sleep,
-) -> Callable[[Request], Response]:
-    """Return a function that sends one request at start-up, and again after each of `waits` seconds if need be.
+class Asker:
+    """Asks the questions at start-up (credentials, description): one at a time, again after each of `waits` seconds.
 
     After an answer that asks for patience it waits for at least `window` seconds, in which a rate limit is over.
     """
 
-    def ask(request: Request) -> Response:
+    def __init__(
+        self,
+        http: Http,
+        window: float = 0.0,
+        waits: Sequence[float] = (0.5, 1.0, 2.0, 4.0),
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.calls = 0
+        self._http = http
+        self._window = window
+        self._waits = waits
+        self._pause = pause
+
+    def __call__(self, request: Request) -> Response:
+        """Return the answer. Raises Fault when there is none, or none but "later"."""
         reason = ""
-        wait: float | None
-        for wait in (*waits, None):
+        for wait in (*self._waits, None):
+            self.calls += 1
+            patience = 0.0
             try:
-                response = http.send(request)
+                response = self._http.send(request)
             except NoAnswer as error:
                 reason = error.reason
             else:
                 if response.status != 429 and response.status < 500:
                     return response
                 reason = f"status {response.status}"
-                if response.status == 429 and wait is not None:
-                    wait = max(wait, window)  # noqa: PLW2901
+                patience = self._window if response.status == 429 else 0.0
             if wait is not None:
-                pause(wait)
+                self._pause(max(wait, patience))
         raise Fault(
-            f"{request.method} {request.path} failed {len(waits) + 1} times; last: {reason}",
+            f"{request.method} {request.path} failed {len(self._waits) + 1} times; last: {reason}",
             "check that the destination can be reached from here and is up, then run again",
         )
-
-    return ask

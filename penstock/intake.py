@@ -16,7 +16,6 @@ from penstock.mapping import RecordMapper, decode_record, encode_payload, finger
 from penstock.records import Action, Batch, KnownRow, Limits, Rejected, Row, RowKey, Source, Sync
 from penstock.settlement import OpenSync, Settlement
 
-DUPLICATE_MATCH = Rejected("duplicate_match", "another row of this sync already holds the match value")
 TOO_LARGE = Rejected("too_large", "the mapped record is larger than one request may be")
 
 
@@ -72,7 +71,7 @@ class Intake:
         for row in rows:
             row.known = known.get(row.key)
             if row.known is not None:
-                opened.seen.mark(row.known.seq)
+                opened.seen.mark(row.known.seq, present=not row.known.left)
             ahead = self._lanes.tail(key_identity(row.sync, row.key))
             if ahead is not None and self._coalesce(ahead, row):
                 opened.counts["coalesced"] += 1
@@ -84,7 +83,7 @@ class Intake:
     def _lanes_of(row: Row, ahead: Row | None) -> tuple[str, ...]:
         """Name the lanes of a row: its key, and its match values, the new one and those that it leaves."""
         lanes = {key_identity(row.sync, row.key): None}
-        matches = [row.match, row.known.match if row.known else None, ahead.match if ahead else None]
+        matches = [row.match, *row.former, ahead.match if ahead else None]
         lanes.update((match_identity(row.sync, match), None) for match in matches if match)
         return tuple(lanes)
 
@@ -98,8 +97,7 @@ class Intake:
         body = row.body if payload == row.payload and list(payload) == list(row.payload) else encode_payload(payload)
         if not self._batcher.fits(ahead, len(body) - len(ahead.body)):
             return False
-        self._lanes.replace_body(ahead, body)
-        ahead.payload = payload
+        ahead.payload, ahead.body = payload, body
         ahead.fingerprint = fingerprint(body)
         ahead.source_mark = row.source_mark if body is row.body else None
         if isinstance(ahead.record, dict) and isinstance(row.record, dict):
@@ -116,9 +114,10 @@ class Intake:
         claims = [r.match for r in valid if r.known is None or r.known.left or r.known.match != r.match]
         owners = self._ledger.owners(opened.number, claims) if claims else {}
         for row in valid:
-            owner = owners.get(row.match)
-            if owner is not None and owner != row.key:
-                invalid.append((row, DUPLICATE_MATCH))
+            others = owners.get(row.match, set()) - {row.key}
+            if others:
+                text = f"the row {min(others)} of this sync already holds the match value"
+                invalid.append((row, Rejected("duplicate_match", text)))
             elif len(row.body) > self._limits.body_bytes:
                 invalid.append((row, TOO_LARGE))
             else:
@@ -169,7 +168,8 @@ def _mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch) -> R
     except InvalidRecord as why:
         key = RowKey(why.row_key) if why.row_key is not None else reject_key(record)
         return Row(sync, key, "", {}, b"", b"", None, record, [epoch], invalid=why)
-    return Row(sync, key, match, payload, body, mark, source.mark, record, [epoch])
+    weight = len(source.record) if isinstance(source.record, bytes) else len(body)
+    return Row(sync, key, match, payload, body, mark, source.mark, record, [epoch], weight=weight)
 
 
 def is_delivered(known: KnownRow | None, row: Row) -> bool:
@@ -178,17 +178,16 @@ def is_delivered(known: KnownRow | None, row: Row) -> bool:
 
 
 def choose(sync: Sync, row: Row) -> None:
-    """Give a row its action. A known object whose match value changed is updated by its id, never made again.
+    """Give a row its action. An object whose id is known is updated by it, whatever its match value is by now.
 
-    Where the last send is in doubt, the object may stand under the match value of either version: by its id it is
-    found all the same; without an id the destination is asked first.
+    Without an id, an object in doubt may stand under a match value that the row had when it was sent: then the
+    destination is asked first, or a second object could be made.
     """
     known = row.known
     row.action = sync.strategy.added if known is None else sync.strategy.changed
     if known is None or known.left or row.action is not Action.UPSERT:
         return
-    moved, in_doubt = known.match != row.match, known.fingerprint is None
-    if known.destination_id and (moved or in_doubt):
+    if known.destination_id:
         row.action, row.destination_id = Action.UPDATE, known.destination_id
-    elif moved and in_doubt and known.match:
+    elif known.fingerprint is None and row.former:
         row.action = Action.FIND

@@ -26,7 +26,7 @@ LOOKUP = 500
 _SCHEMA = """
 create table if not exists meta(name text primary key, value text not null) without rowid;
 create table if not exists syncs(
-  sync integer primary key, stream text not null unique, object text not null, mapping blob);
+  sync integer primary key, stream text not null unique, object text not null, mapping blob, version integer);
 create table if not exists records(
   sync integer not null, row_key text not null, seq integer not null,
   match_value text, fingerprint blob, source_mark blob, destination_id text, delivered_at real, left_at real,
@@ -37,6 +37,9 @@ create table if not exists rejects(
   message text not null, record blob not null, attempts integer not null default 1,
   first_at real not null, last_at real not null, run integer not null,
   primary key(sync, row_key)) without rowid;
+create table if not exists doubts(
+  sync integer not null, row_key text not null, match_value text not null,
+  primary key(sync, row_key, match_value)) without rowid;
 create table if not exists intents(
   intent integer primary key, sync integer not null, run integer not null, action text not null,
   keys text not null, matches text not null, fingerprints blob not null, at real not null);
@@ -55,11 +58,11 @@ class Seen:
         self.count = 0
         self._bits = bytearray((first_new >> 3) + 1)
 
-    def mark(self, seq: int) -> None:
-        """Count a row as met."""
+    def mark(self, seq: int, present: bool = True) -> None:
+        """Note a row as met. One that had left before is not `present` in the ledger, so it is not counted."""
         if seq < self.first_new and not self._bits[seq >> 3] & (1 << (seq & 7)):
             self._bits[seq >> 3] |= 1 << (seq & 7)
-            self.count += 1
+            self.count += present
 
     def has(self, seq: int) -> bool:
         """Tell whether a row was met or added in this run."""
@@ -84,6 +87,9 @@ class Ledger:
         self._version = version
         self._open()
         self._rejects: dict[int, set[str]] = {}
+        self._doubts: dict[int, dict[str, set[str]]] = {}
+        """by sync and row key: match values sent since the row was last surely delivered; few, so kept in memory"""
+        self._failed: Fault | None = None
         self._next_seq: dict[int, int] = {}
         self.doubted = 0
         """rows of the sync opened last whose earlier send is in doubt"""
@@ -117,7 +123,8 @@ class Ledger:
 
     def bind_account(self, account: str) -> None:
         """Tie the ledger to the account it knows the ids of. Raises Misconfigured for another account."""
-        self._db.execute("insert or ignore into meta values('account', ?)", (account,))
+        with self._guard():
+            self._db.execute("insert or ignore into meta values('account', ?)", (account,))
         found = self.meta("account")
         if found != account:
             raise Misconfigured(
@@ -161,6 +168,9 @@ class Ledger:
             }
             (last,) = self._db.execute("select coalesce(max(seq), 0) from records where sync=?", (sync,)).fetchone()
             self._next_seq[sync] = int(last) + 1
+            self._doubts[sync] = {}
+            for key, match in self._db.execute("select row_key, match_value from doubts where sync=?", (sync,)):
+                self._doubts[sync].setdefault(key, set()).add(match)
             self.doubted = self._doubt_open_intents(int(sync))
         return int(sync)
 
@@ -186,17 +196,22 @@ class Ledger:
             " on conflict(sync, row_key) do update set fingerprint=null",
             [(sync, key, seq + n, match) for n, (key, match) in enumerate(rows)],
         )
+        self._db.executemany("insert or ignore into doubts values(?,?,?)", [(sync, *row) for row in rows])
+        for key, match in rows:
+            self._doubts[sync].setdefault(key, set()).add(match)
 
     def known(self, sync: int, keys: Sequence[RowKey]) -> dict[str, KnownRow]:
         """Return what is remembered of the rows with these keys."""
         found: dict[str, KnownRow] = {}
+        doubts = self._doubts[sync]
         for key, *facts in self._select_in(
             "select row_key, seq, fingerprint, destination_id, match_value, left_at is not null from records"
             " where sync=? and row_key in",
             sync,
             keys,
         ):
-            found[key] = KnownRow(*facts)
+            seq, mark, destination_id, match, left = facts
+            found[key] = KnownRow(seq, mark, destination_id, match, bool(left), frozenset(doubts.get(key, ())))
         return found
 
     def fingerprints(self, sync: int, keys: Sequence[RowKey]) -> dict[str, tuple[bytes | None, bytes | None, int]]:
@@ -206,17 +221,21 @@ class Ledger:
         )
         return {key: (mark, source_mark, seq) for key, mark, source_mark, seq in self._select_in(sql, sync, keys)}
 
-    def owners(self, sync: int, matches: Sequence[str]) -> dict[str, str]:
-        """Return the row key that holds each of these match values, of rows that have not left."""
-        return dict(
-            self._select_in(
-                # Without the hint SQLite scans the whole sync: it has no statistics, and the key is the table itself.
-                "select match_value, row_key from records indexed by records_match"
-                " where left_at is null and sync=? and match_value in",
-                sync,
-                matches,
-            )
+    def owners(self, sync: int, matches: Sequence[str]) -> dict[str, set[str]]:
+        """Return the row keys that hold, or may hold, each of these match values, of rows that have not left."""
+        # Without the hint SQLite scans the whole sync: it has no statistics, and the key is the table itself.
+        sql = (
+            "select match_value, row_key from records indexed by records_match"
+            " where left_at is null and sync=? and match_value in"
         )
+        found: dict[str, set[str]] = {}
+        for match, key in self._select_in(sql, sync, matches):
+            found.setdefault(match, set()).add(key)
+        asked = set(matches)
+        for key, doubtful in self._doubts[sync].items():
+            for match in doubtful & asked:
+                found.setdefault(match, set()).add(key)
+        return found
 
     def _select_in(self, sql: str, sync: int, values: Sequence[str]) -> Iterable[tuple]:  # type: ignore[type-arg]
         for start in range(0, len(values), LOOKUP):
@@ -243,6 +262,17 @@ class Ledger:
                 ),
             )
         return int(cursor.lastrowid or 0)
+
+    def new_version(self, sync: int, version: int) -> bool:
+        """Note the version of a full read; tell whether no earlier run has seen it.
+
+        A version that an earlier run has begun proves nothing at its end: a tap that resumes it sends only the rest.
+        """
+        self._write(1)
+        with self._guard():
+            (before,) = self._db.execute("select version from syncs where sync=?", (sync,)).fetchone()
+            self._db.execute("update syncs set version=? where sync=?", (version, sync))
+        return bool(before != version)
 
     def mapping(self, sync: int) -> bytes | None:
         """Return the version of the mapping that the sync's source marks are of."""
@@ -291,7 +321,15 @@ class Ledger:
                     for n, (key, match, mark, source_mark, destination_id) in enumerate(rows)
                 ],
             )
+        self._clear_doubts(sync, [key for key, *_ in rows])
         self.forgive(sync, [key for key, *_ in rows])
+
+    def _clear_doubts(self, sync: int, keys: Sequence[RowKey]) -> None:
+        doubts = self._doubts[sync]
+        certain = [key for key in keys if doubts.pop(key, None)] if doubts else []
+        if certain:
+            with self._guard():
+                self._db.executemany("delete from doubts where sync=? and row_key=?", [(sync, k) for k in certain])
 
     def forget_id(self, sync: int, keys: Sequence[RowKey]) -> None:
         """Drop destination ids that no longer exist there."""
@@ -351,11 +389,25 @@ class Ledger:
         return len(left), dropped
 
     def commit(self) -> None:
-        """Make everything written since the last commit durable. Raises Fault when the disk will not take it."""
+        """Make everything written since the last commit durable. Raises Fault when the disk will not take it.
+
+        SQLite takes a whole transaction back when a statement fails for the disk. Once anything has failed, nothing is
+        durable that was thought to be on its way, and every later commit of the run fails.
+        """
+        if self._failed is not None:
+            raise self._failed
         if self._db.in_transaction:
             with self._guard():
                 self._db.execute("commit")
         self.dirty = 0
+
+    def rollback(self) -> None:
+        """Take back what is not durable yet: after a failure in mid-step it may be half of a truth."""
+        if self._db.in_transaction:
+            with self._guard():
+                self._db.execute("rollback")
+        self.dirty = 0
+        self._failed = None
 
     def close(self) -> None:
         """Close the file; what was not committed is gone, as it would be after a crash."""
@@ -368,27 +420,32 @@ class Ledger:
         self.dirty += rows
 
     def _guard(self) -> _LedgerGuard:
-        return _LedgerGuard(self.path)
+        return _LedgerGuard(self)
+
+    def fail(self, error: sqlite3.Error) -> Fault:
+        """Remember that the file failed; return what to raise."""
+        self._failed = Fault(
+            f"the ledger {self.path} failed: {error}",
+            "nothing is acknowledged that it does not hold; check disk space and the file, then run again",
+        )
+        return self._failed
 
 
 class _LedgerGuard:
     """Turns a failing disk or a damaged file into a Fault: no STATE may pass a record that is not durable."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, sqlite3.Error):
-            raise Fault(
-                f"the ledger {self._path} failed: {error}",
-                "nothing is acknowledged that it does not hold; check disk space and the file, then run again",
-            ) from error
+            raise self._ledger.fail(error) from error
 
 
 def _as_json(record: Record | bytes) -> bytes:
     if isinstance(record, bytes):
-        return record.decode(errors="backslashreplace").encode()
+        return _record_json({"unreadable": record.decode(errors="backslashreplace")})
     return _record_json(record)

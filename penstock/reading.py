@@ -23,6 +23,10 @@ from penstock.records import Json, Record, Source, Sync
 from penstock.settlement import OpenSync
 
 GROUP = 1_000
+"""records handed over together, at most"""
+GROUP_BYTES = 4 * 2**20
+LONGEST_LINE = 256 * 2**20
+"""bytes; a line that does not end would fill the memory"""
 log = logging.getLogger("penstock")
 
 
@@ -52,8 +56,8 @@ class StreamMap(Protocol):
         """Return the mapped record, or None to leave it out."""
 
 
-RegisterStream = Callable[[str, dict[str, Json], list[str] | None], list[StreamMap]]
-"""Tells the stream maps of a SCHEMA; an empty list where the user configured none."""
+RegisterStream = Callable[[str, dict[str, Json], list[str] | None], list[StreamMap] | None]
+"""Tells the stream maps of a SCHEMA: None where the user configured none, an empty list for a stream left out."""
 MakeMapper = Callable[[Sync, Mapping[str, Json], list[str]], RecordMapper]
 
 
@@ -64,7 +68,8 @@ class Stream:
     opened: OpenSync
     mapper: RecordMapper
     transform: StreamMap | None = None
-    versions: set[int] = field(default_factory=set)
+    versions: dict[int, bool] = field(default_factory=dict)
+    """versions of the records read in this run, and whether no earlier run had begun them"""
     complete: bool = False
     """the last message was the ACTIVATE_VERSION of records read in this run"""
 
@@ -90,8 +95,10 @@ class Reader:
         self._register = register
         self._clock = clock
         self._streams: dict[str, list[Stream]] = {}
-        self._rest = b""
+        self._rest: list[bytes] = []
+        """what has come of the line that has not ended yet"""
         self._group: list[bytes] = []
+        self._group_bytes = 0
         self._group_stream = ""
         self._handlers: dict[str, Callable[[Message], None]] = {
             "SCHEMA": self._schema,
@@ -102,13 +109,20 @@ class Reader:
 
     def feed(self, chunk: bytes) -> None:
         """Take some bytes of input. Raises MalformedInput, after handing over everything that came before."""
-        *lines, self._rest = (self._rest + chunk).split(b"\n") if self._rest else chunk.split(b"\n")
+        head, newline, tail = chunk.partition(b"\n")
+        self._rest.append(head)
+        if not newline:
+            self._check_length()
+            return
+        self._line(b"".join(self._rest))
+        *lines, rest = tail.split(b"\n")
+        self._rest = [rest]
         for line in lines:
             self._line(line)
 
     def end(self) -> None:
         """Take the end of input: it proves nothing, but a stream that was closed by its version is complete."""
-        rest, self._rest = self._rest, b""
+        rest, self._rest = b"".join(self._rest), []
         if rest.strip():
             try:
                 _decode(rest)
@@ -119,17 +133,23 @@ class Reader:
                 ) from None
             self._line(rest)
         self.flush()
-        for stream in self._outputs():
-            if stream.complete:
-                self._delivery.complete(stream.opened)
+        for opened in {id(stream.opened): stream.opened for stream in self._outputs()}.values():
+            # A sync that several streams feed is complete when all of them are.
+            if all(stream.complete for stream in self._outputs() if stream.opened is opened):
+                self._delivery.complete(opened)
 
     def flush(self) -> None:
         """Hand the group of records over."""
         if not self._group:
             return
-        group, self._group = self._group, []
+        group, self._group, self._group_bytes = self._group, [], 0
         for stream in self._streams[self._group_stream]:
             self._hand_over(stream, group)
+
+    def _check_length(self) -> None:
+        if sum(map(len, self._rest)) > LONGEST_LINE:
+            self.flush()
+            raise MalformedInput(self.lines + 1, f"the line is longer than {LONGEST_LINE} bytes")
 
     def _outputs(self) -> Iterator[Stream]:
         for streams in self._streams.values():
@@ -156,7 +176,7 @@ class Reader:
 
     def _record(self, message: Message) -> None:
         name, record = message.stream, message.record
-        if name != self._group_stream or len(self._group) >= GROUP:
+        if name != self._group_stream or len(self._group) >= GROUP or self._group_bytes >= GROUP_BYTES:
             self.flush()
         text = bytes(record)
         if name is None or not text.startswith(b"{"):
@@ -167,9 +187,10 @@ class Reader:
             raise MalformedInput(self.lines, f"a RECORD of stream {name} before its SCHEMA")
         self._group_stream = name
         self._group.append(text)
+        self._group_bytes += len(text)
         for stream in streams:
-            if message.version is not None:
-                stream.versions.add(message.version)
+            if message.version is not None and message.version not in stream.versions:
+                stream.versions[message.version] = self._delivery.new_version(stream.opened, message.version)
             stream.complete = False
 
     def _hand_over(self, stream: Stream, group: list[bytes]) -> None:
@@ -201,7 +222,7 @@ class Reader:
             raise MalformedInput(self.lines, "a SCHEMA without stream or schema")
         keys = message.key_properties or []
         maps = self._register(message.stream, message.schema, message.key_properties)
-        if not maps:
+        if maps is None:
             self._streams[message.stream] = [self._open(message.stream, message.schema, keys, None)]
             return
         self._streams[message.stream] = [
@@ -232,7 +253,7 @@ class Reader:
             raise MalformedInput(self.lines, "an ACTIVATE_VERSION without stream or version")
         for stream in self._streams.get(message.stream, []):
             # One that comes first, as the SDK's taps send it, only opens a version: it proves nothing.
-            stream.complete = message.version in stream.versions
+            stream.complete = stream.versions.get(message.version, False)
 
     def _batch(self, _message: Message) -> None:
         raise Misconfigured(

@@ -98,6 +98,13 @@ class Row:
     attempts: int = 0
     identities: tuple[str, ...] = ()
     sealed: bool = False
+    weight: int = 0
+    """bytes it keeps in memory, about"""
+
+    @property
+    def former(self) -> list[str]:
+        """Return the match values, other than its present one, under which its object may stand."""
+        return sorted(self.known.matches - {self.match}) if self.known else []
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,13 @@ class KnownRow:
     destination_id: str | None
     match: str | None
     left: bool = False
+    doubts: frozenset[str] = frozenset()
+    """match values it was sent with since it was last surely delivered: the object may stand under any of them"""
+
+    @property
+    def matches(self) -> frozenset[str]:
+        """Return every match value under which its object may be found."""
+        return self.doubts | {self.match} if self.match else self.doubts
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,12 @@ class Settlement:
             self._ledger.forget_id(opened.number, [row.key])
             self._touch()
 
+    def new_version(self, opened: OpenSync, version: int) -> bool:
+        """Note the version of a full read; tell whether no earlier run has begun it."""
+        new = self._ledger.new_version(opened.number, version)
+        self._touch()
+        return new
+
     def complete(self, opened: OpenSync) -> None:
         """Take the tap's word that the stream was read whole: rows not met in this run have left the source."""
         left, dropped = self._ledger.sweep(opened.number, opened.seen)

@@ -54,6 +54,24 @@ def load_syncs(inline: object, file: str | None, root: Path) -> dict[str, Sync]:
     return parse_syncs(inline if inline is not None else {}, "setting syncs: ")
 
 
+def check_overlaps(syncs: Iterable[Sync]) -> None:
+    """Refuse two syncs that write one field of one object: each would undo the other, and call itself unchanged.
+
+    Raises Misconfigured. The match fields may be shared: they say which object is meant.
+    """
+    writers: dict[tuple[str, str], str] = {}
+    mistakes: list[str] = []
+    for sync in syncs:
+        for name in sync.fields or {}:
+            if name == sync.match:
+                continue
+            first = writers.setdefault((sync.object, name), sync.stream)
+            if first != sync.stream:
+                mistakes.append(f"syncs {first} and {sync.stream} both write {name!r} of {sync.object}")
+    if mistakes:
+        raise Misconfigured(mistakes, "leave each field to one sync")
+
+
 def parse_syncs(raw: object, where: str = "") -> dict[str, Sync]:
     """Read syncs from a mapping of stream names. Raises Misconfigured with every mistake found."""
     if not isinstance(raw, dict):

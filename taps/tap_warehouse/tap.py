@@ -303,7 +303,8 @@ def _object(option: str, file: IO[str] | None) -> dict[str, Any] | None:
     if file is None:
         return None
     try:
-        value = json.load(file)
+        with file:  # else Python warns of it on stderr, below our last line
+            value = json.load(file)
     except ValueError:
         value = None
     if not isinstance(value, dict):

@@ -111,7 +111,7 @@ class HubSpot:
         objects = f"{OBJECTS}/{_NAMES[OBJECT_TYPES[batch.sync.object]]}"
         if batch.action is Action.FIND:
             match = self._match[batch.sync.stream]
-            wanted = [{"id": row.known.match} for row in batch.rows if row.known]
+            wanted = [{"id": former} for former in sorted({f for row in batch.rows for f in row.former})]
             question = {"idProperty": match, "properties": [match, "hs_additional_emails"], "inputs": wanted}
             return Request("POST", f"{objects}/batch/read", _encode(question))
         by_id = batch.action is Action.UPDATE
@@ -166,10 +166,10 @@ class HubSpot:
         missing = {name for error in errors if isinstance(error, dict) for name in codes.context_list(error, "ids")}
         outcomes: list[Outcome] = []
         for row in batch.rows:
-            former = (row.known.match or "") if row.known else ""
-            if former in ids:
-                outcomes.append(Again(Action.UPDATE, ids[former], "found under its former match value"))
-            elif former in missing or row.attempts >= LOOKS:
+            found = next((ids[former] for former in row.former if former in ids), None)
+            if found is not None:
+                outcomes.append(Again(Action.UPDATE, found, "found under a former match value"))
+            elif missing.issuperset(row.former) or row.attempts >= LOOKS:
                 outcomes.append(Again(Action.UPSERT, None, "no record has its former match value"))
             else:
                 outcomes.append(Unknown("the answer does not mention the former match value", answered=True))
@@ -208,15 +208,13 @@ class _Finder:
         record_id = _record_id(result)
         if record_id is None:
             return None
-        trace = result.get("objectWriteTraceId")
-        if isinstance(trace, str) and trace in self._by_trace:
-            return self._by_trace[trace]
-        if self._update:
-            return self._by_id.get(record_id)
+        if self._update and record_id in self._by_id:
+            return self._by_id[record_id]
         for value in match_values(result, self._match):
             if value in self._by_match:
                 return self._by_match[value]
-        return self._by_id.get(record_id)
+        trace = result.get("objectWriteTraceId")
+        return self._by_trace.get(trace) if isinstance(trace, str) and not self._update else None
 
 
 def _record_id(result: Mapping[str, object]) -> str | None:
@@ -270,8 +268,7 @@ def _unmentioned(row: Row, action: Action) -> Outcome:
 
 def _by_match_again(row: Row, why: str) -> Again:
     """Give up a record id: look under the match value the record had, where the row has a new one by now."""
-    moved = row.known is not None and row.known.match not in (None, row.match)
-    action = Action.FIND if moved else Action.UPSERT
+    action = Action.FIND if row.former else Action.UPSERT
     return Again(action, None, f"{why}; once more by its match value")
 
 

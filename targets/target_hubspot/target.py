@@ -13,6 +13,8 @@ from target_hubspot.api import HubSpot
 
 API_URL = "https://api.hubapi.com"
 DOMAINS = ("hubapi.com",)
+SANDBOX_TOKEN = "sandbox-"  # noqa: S105 - the form of one
+"""what tokens of a simulated HubSpot begin with; a real one must not be sent to whatever listens on this machine"""
 
 
 class TargetHubSpot(PenstockTarget):
@@ -48,6 +50,11 @@ class TargetHubSpot(PenstockTarget):
             raise Misconfigured(
                 "setting token: is empty or holds a blank, a line break or a character that no token has",
                 "set TARGET_HUBSPOT_TOKEN to the token alone",
+            )
+        if self.config["api_url"].startswith("http:") and not token.startswith(SANDBOX_TOKEN):
+            raise Misconfigured(
+                "setting token: is no sandbox token, but api_url is a sandbox on this machine; it was not sent there",
+                f"for HubSpot itself leave api_url out; for the sandbox use a token that begins with {SANDBOX_TOKEN}",
             )
         return Bearer(token)
 

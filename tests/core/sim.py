@@ -64,9 +64,10 @@ class World:
         """Apply one row. `bad` and `poison` values are refused by the server's rules."""
         if str(fields.get("name", "")).startswith("bad"):
             return {"outcome": "rejected"}
-        found = key if action == "update" else self.find(key)
         if action == "find":
-            return {"outcome": "gone"} if found is None else {"outcome": "found", "id": found}
+            ids = [i for former in key if (i := self.find(former)) is not None]
+            return {"outcome": "found", "id": ids[0]} if ids else {"outcome": "gone"}
+        found = key if action == "update" else self.find(key)
         if action == "update" and found not in self.objects:
             return {"outcome": "gone"}
         holder = self.find(str(fields["email"]))
@@ -94,8 +95,7 @@ class Memory:
 
     def encode(self, batch: Batch) -> Request:
         if batch.action is Action.FIND:
-            wanted: list[list[object]] = [[row.known.match, {}] for row in batch.rows if row.known]
-            return Request("POST", "/find", json.dumps(wanted).encode())
+            return Request("POST", "/find", json.dumps([[row.former, {}] for row in batch.rows]).encode())
         rows = [
             [row.destination_id if batch.action is Action.UPDATE else row.match, json.loads(row.body)]
             for row in batch.rows
@@ -267,8 +267,8 @@ def run(
         return Ending(states, stop, counts, sender.requests)
 
 
-def _no_stream_maps(stream: str, schema: dict[str, Json], keys: list[str] | None) -> list[StreamMap]:
-    return []
+def _no_stream_maps(stream: str, schema: dict[str, Json], keys: list[str] | None) -> list[StreamMap] | None:
+    return None
 
 
 def _no_ask(request: Request) -> Response:

@@ -32,6 +32,7 @@ def environment(tmp_path: Path, sandbox: Sandbox) -> dict[str, str]:
         "TAP_DUCKDB_PATH": str(tmp_path / "warehouse.duckdb"),
         "TAP_DUCKDB_MODELS_FILE": "bench/models.yml",
         "TARGET_HUBSPOT_API_URL": sandbox.hubspot_url,
+        "TARGET_HUBSPOT_TOKEN": sandbox.token,
         "TARGET_HUBSPOT_SYNCS_FILE": "bench/contacts.yml",
         "TARGET_HUBSPOT_LEDGER_PATH": str(tmp_path / "ledger.db"),
     }

@@ -17,8 +17,8 @@ from bench.warehouse import make_warehouse
 from penstock_sandbox.handle import Sandbox
 from tests.e2e.conftest import MELTANO, ROOT
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("meltano")]
-ROWS = 4_000
+pytestmark = pytest.mark.e2e
+ROWS = 6_000
 Meltano = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -64,7 +64,7 @@ def test_a_killed_target_and_a_rerun_leave_every_row_exactly_once(
     tmp_path: Path, sandbox: Sandbox, environment: dict[str, str], meltano: Meltano, after: int
 ) -> None:
     make_warehouse(tmp_path / "warehouse.duckdb", ROWS)
-    sandbox.configure(latency_ms=60)
+    sandbox.configure(latency_ms=200)
     process = subprocess.Popen(
         [MELTANO, "run", "tap-duckdb", "target-hubspot"],
         cwd=ROOT,
@@ -97,7 +97,7 @@ def test_a_terminated_run_keeps_the_state_it_earned(
     tmp_path: Path, sandbox: Sandbox, environment: dict[str, str], meltano: Meltano
 ) -> None:
     make_warehouse(tmp_path / "warehouse.duckdb", ROWS)
-    sandbox.configure(latency_ms=60)
+    sandbox.configure(latency_ms=200)
     process = subprocess.Popen(
         [MELTANO, "run", "tap-duckdb", "target-hubspot"], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
     )

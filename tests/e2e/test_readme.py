@@ -12,7 +12,7 @@ import pytest
 from demo import readme
 from tests.e2e.conftest import ROOT
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("meltano")]
+pytestmark = pytest.mark.e2e
 
 
 def test_the_demo_prints_what_the_readme_shows() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.conftest import ROOT
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("wheel")]
+pytestmark = pytest.mark.e2e
 PLUGINS = ["tap-duckdb", "target-hubspot"]
 UV = Path(sys.executable).parent / "uv"
 

@@ -182,7 +182,7 @@ def test_recorded_update_of_an_unknown_id() -> None:
 def test_recorded_search_page_read_as_a_look_up() -> None:
     sample = recorded("recorded.json", "search/contacts/1-first-page")
     known = row(SYNC, "new@example.com", former="sam77@example.com")
-    assert decoded(sample, Action.FIND, known) == [Again(Action.UPDATE, "501", "found under its former match value")]
+    assert decoded(sample, Action.FIND, known) == [Again(Action.UPDATE, "501", "found under a former match value")]
 
 
 def test_documented_partial_failure_joins_by_trace_id_alone() -> None:

@@ -219,7 +219,7 @@ def looked_up(body: Body, attempts: int = 1) -> Outcome:
 
 def test_a_record_found_under_the_former_value_is_updated() -> None:
     found = looked_up({"results": [result("5", "OLD@example.com")]})
-    assert found == Again(Action.UPDATE, "5", "found under its former match value")
+    assert found == Again(Action.UPDATE, "5", "found under a former match value")
 
 
 def test_only_a_value_named_as_missing_is_taken_as_missing() -> None:

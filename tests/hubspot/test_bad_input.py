@@ -69,7 +69,8 @@ def test_what_is_right_is_delivered(tmp_path: Path, sandbox: Sandbox) -> None:
     [
         ({"token": None}, ["setting token: is required"]),
         ({"token": 7}, ["setting token: does not meet `type"]),
-        ({"token": SECRET}, ["setting token: HubSpot refused it (status 401, INVALID_AUTHENTICATION)"]),
+        ({"token": SECRET}, ["setting token: is no sandbox token", "it was not sent there"]),
+        ({"token": "sandbox-other"}, ["setting token: HubSpot refused it (status 401, INVALID_AUTHENTICATION)"]),
         ({"token": f"{SECRET}\n"}, ["setting token: is empty or holds a blank, a line break"]),
         ({"token": f"{SECRET}é"}, ["setting token: is empty or holds a blank, a line break"]),
         ({"token": ""}, ["setting token: is empty"]),
@@ -247,7 +248,8 @@ def test_two_streams_with_rejects_between_them_share_a_run(tmp_path: Path, sandb
     """The second stream opens while settlements of the first are written and not yet committed."""
     first: list[Line] = [*records(3), {"type": "RECORD", "stream": "people", "record": {"id": 99, "mail": None}}]
     second: list[Line] = [{**record(n), "stream": "guests"} for n in (11, 12)]
-    syncs = {**SYNCS, "guests": SYNCS["people"]}
+    guests = {**SYNCS["people"], "fields": {"email": "mail", "lastname": "first"}}
+    syncs = {**SYNCS, "guests": guests}
     lines = [SCHEMA, *first, {**SCHEMA, "stream": "guests"}, *second, *first, state(1)]
     check(ran(tmp_path, settings_for(sandbox, syncs=syncs), lines), 0)
     assert set(at_destination(sandbox)) == {mail(n) for n in (0, 1, 2, 11, 12)}

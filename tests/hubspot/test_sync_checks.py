@@ -42,8 +42,16 @@ def mistakes(fields: Mapping[str, FieldRule] | None, match: str | None = "email"
         ({"firstname": FieldRule("first")}, "email", "'email' is not among the fields; add `email: <source column>`"),
         (MAIL, "e_mail", "match: contacts have no property 'e_mail' (did you mean 'email'?)"),
         ({"email": FieldRule(None, "a@example.com")}, "email", "is a constant, so all rows would be one object"),
-        ({**MAIL, "lead_score": FieldRule(None, "many")}, "email", "the constant for 'lead_score': the value is not a number"),
-        ({**MAIL, "plan": FieldRule(None, "silver")}, "email", "'plan': the value is none of the property's options: free, gold"),
+        (
+            {**MAIL, "lead_score": FieldRule(None, "many")},
+            "email",
+            "the constant for 'lead_score': the value is not a number",
+        ),
+        (
+            {**MAIL, "plan": FieldRule(None, "silver")},
+            "email",
+            "'plan': the value is none of the property's options: free, gold",
+        ),
     ],
 )
 def test_one_mistake_is_named(fields: dict[str, FieldRule], match: str, said: str) -> None:

@@ -1,0 +1,289 @@
+"""One run of a target: its parts put together, and the loop that drives them to the end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import signal
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Protocol
+
+from requests.auth import AuthBase
+
+from penstock import __version__
+from penstock.checkpoint import Checkpoint
+from penstock.delivery import Delivery, Policy
+from penstock.errors import Fault, Interrupted, MalformedInput, Misconfigured, Stop
+from penstock.files import SyncLock
+from penstock.http import Asker, Http, ThreadSender
+from penstock.ledger import Ledger
+from penstock.mapping import RecordMapper
+from penstock.reading import Reader, RegisterStream
+from penstock.records import Destination, Json, Sync
+from penstock.settlement import told
+from penstock.syncs import check_overlaps, load_syncs, nearest
+
+STATE_INTERVAL = 1.0
+"""seconds between STATE lines: Meltano stores each one in the loop that also moves the records"""
+PROGRESS_INTERVAL = 10.0
+STOP_DEADLINE = 25.0
+"""seconds that requests in flight get after a signal, or after the run has failed"""
+READ_SIZE = 1 << 20
+log = logging.getLogger("penstock")
+
+
+class Signals(Protocol):
+    """What came in from the system: how many signals that ask to end, and the last one."""
+
+    count: int
+    number: int
+    at_once: bool
+    """raise Interrupted as soon as one comes in, instead of counting it: there is nothing to wind down yet"""
+
+
+class Settings(Protocol):
+    """What a run needs of its target."""
+
+    name: str
+
+    @property
+    def config(self) -> Mapping[str, object]:
+        """Return the settings, checked."""
+
+    def base_url(self) -> str:
+        """Return the checked base URL of the API."""
+
+    def auth(self) -> AuthBase:
+        """Return what signs requests."""
+
+    def destination(self) -> Destination:
+        """Return the description of the destination."""
+
+
+def describe_defect(error: Exception) -> Fault:
+    """Describe an error nobody expected by its place; its text may hold values of a record."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    log.error("unexpected %s at\n%s", type(error).__name__, frames)
+    return Fault(f"unexpected {type(error).__name__}", "this is a defect of Penstock: please report the lines above")
+
+
+class Run:
+    """One run of a target."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        root: Path,
+        register: RegisterStream,
+        signals: Signals,
+        source: int,
+        state_out: int,
+    ) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._root = root
+        self._signals = signals
+        self._source = source
+        self._state_out = state_out
+        self._locks: list[SyncLock] = []
+        self._syncs: dict[str, Sync] = {}
+        self._input_error: Stop | None = None
+        self._destination = settings.destination()
+        http = Http(settings.base_url(), settings.auth(), f"penstock/{__version__} ({settings.name})")
+        self._ask = Asker(http, self._destination.limits.window)
+        self._checkpoint = Checkpoint()
+        self._sender = ThreadSender(http, self._destination.limits.concurrency)
+        self._delivery = Delivery(self._destination, ledger, self._sender, self._checkpoint, Policy())
+        self._reader = Reader(
+            self._delivery, self._checkpoint, self._sync_for, self._make_mapper, register, time.monotonic
+        )
+        self._next_state = 0.0
+        self._next_progress = time.monotonic() + PROGRESS_INTERVAL
+        # The signal's own byte ends the wait in `select`; the handler alone would not.
+        signal.set_wakeup_fd(self._sender.wakeup_fd(), warn_on_full_buffer=False)
+
+    def to_the_end(self) -> Stop | None:
+        """Check, read, deliver, print STATE until the end. Returns why the run ended, None when all went well."""
+        stop: Stop | None
+        number = self._ledger.begin_run()
+        try:
+            self._prepare(number)
+            self._signals.at_once = False
+            stop = self._loop()
+        except Stop as error:
+            stop = self._after_failure(error)
+        except Exception as error:
+            stop = self._after_failure(describe_defect(error))
+        return self._close(number, stop)
+
+    def _prepare(self, number: int) -> None:
+        """Check configuration and credentials, before anything is read."""
+        config = self._settings.config
+        file = config.get("syncs_file")
+        self._syncs = load_syncs(config.get("syncs"), str(file) if file else None, self._root)
+        check_overlaps(self._syncs.values())
+        account = self._destination.account(self._ask)
+        self._check_syncs()
+        self._ledger.bind_account(account)
+        log.info("run %d: account %s, ledger %s", number, account, self._ledger.path)
+
+    def _after_failure(self, stop: Stop) -> Stop:
+        """Print what was earned before the failure; open intents stay open, so the next run doubts them."""
+        self._ledger.rollback()
+        try:
+            self._print_state(time.monotonic(), last=True)
+        except Stop:
+            log.warning("the last STATE could not be printed either")
+        return stop
+
+    def _loop(self) -> Stop | None:
+        ended = False
+        while True:
+            now = time.monotonic()
+            self._delivery.turn(now, flush=ended)
+            self._print_state(now)
+            self._progress(now)
+            if self._signals.count:
+                self._delivery.stop(Interrupted(self._signals.number))
+            if self._delivery.stopped is not None:
+                return self._wind_down(self._delivery.stopped)
+            if ended and self._delivery.idle:
+                self._print_state(now, last=True)
+                return self._verdict()
+            reading = not ended and self._delivery.room
+            if self._wait(now, reading=reading):
+                chunk = os.read(self._source, READ_SIZE)
+                ended = self._feed(chunk)
+            elif reading:
+                self._reader.flush()  # the tap is quiet: what has come must not wait for its next line
+
+    def _feed(self, chunk: bytes) -> bool:
+        """Hand input to the reader; return whether it ended. What came before a malformed line is delivered first."""
+        try:
+            if chunk:
+                self._reader.feed(chunk)
+                return False
+            self._reader.end()
+        except (MalformedInput, Misconfigured) as stop:
+            self._input_error = stop
+        return True
+
+    def _verdict(self) -> Stop | None:
+        self._balance()
+        return self._input_error or self._delivery.verdict()
+
+    def _balance(self) -> None:
+        """Hold the counts against each other: a row that is nowhere would be a lost row."""
+        if self._checkpoint.unsettled:
+            raise AssertionError("rows are unsettled at the end of the run")
+        for stream, opened in self._delivery.syncs.items():
+            c = opened.counts
+            ends = ("unchanged", "created", "updated", "invalid", "rejected", "coalesced", "filtered")
+            if c["read"] != sum(c[end] for end in ends):
+                raise AssertionError(f"the counts of stream {stream} do not add up")
+
+    def _wait(self, now: float, *, reading: bool) -> bool:
+        """Wait for input, an answer, a signal or the next due time; return whether there is input."""
+        due = [self._next_progress, *([d] if (d := self._delivery.next_due(now)) is not None else [])]
+        if self._next_state > now:
+            due.append(self._next_state)
+        readers = [self._sender.fileno(), *([self._source] if reading else [])]
+        readable, _, _ = select.select(readers, [], [], max(0.0, min(due) - now))
+        return self._source in readable
+
+    def _wind_down(self, stop: Stop) -> Stop:
+        """Give requests in flight their time, take what they answer, print what was earned."""
+        ends = time.monotonic() + STOP_DEADLINE
+        while self._delivery.in_flight and time.monotonic() < ends and self._signals.count < 2:
+            select.select([self._sender.fileno()], [], [], max(0.0, min(0.5, ends - time.monotonic())))
+            self._delivery.turn(time.monotonic())
+        self._delivery.abandon()
+        self._print_state(time.monotonic(), last=True)
+        return stop
+
+    def _close(self, number: int, stop: Stop | None) -> Stop | None:
+        counts = {name: dict(opened.counts) for name, opened in self._delivery.syncs.items()}
+        ending = "delivered" if stop is None else f"{stop.name}: {stop.message}"
+        try:
+            self._ledger.end_run(stop.exit_code if stop else 0, ending, self._calls, counts)
+            self._ledger.close()
+        except Stop as error:
+            stop = stop or error
+        for stream, opened in counts.items():
+            log.info("stream %s: %s", stream, told(opened))
+        log.info("run %d: %d API calls", number, self._calls)
+        return stop
+
+    def _print_state(self, now: float, *, last: bool = False) -> None:
+        """Print the newest STATE that is earned, at most one per interval, each in one write."""
+        if now < self._next_state and not last:
+            return
+        state = self._checkpoint.release()
+        if state is None:
+            return
+        self._next_state = now + STATE_INTERVAL
+        line = state + b"\n"
+        try:
+            while line:
+                line = line[os.write(self._state_out, line) :]
+        except OSError as error:
+            raise Fault(
+                f"STATE could not be written to standard output: {error.strerror}",
+                "whoever runs the target has gone or its disk is full; run again",
+            ) from error
+
+    def _progress(self, now: float) -> None:
+        if now < self._next_progress:
+            return
+        self._next_progress = now + PROGRESS_INTERVAL
+        read = sum(opened.counts["read"] for opened in self._delivery.syncs.values())
+        log.info("read %d rows, %d not settled yet, %d API calls", read, self._checkpoint.unsettled, self._calls)
+
+    @property
+    def _calls(self) -> int:
+        return self._ask.calls + self._delivery.calls
+
+    @property
+    def refused(self) -> int:
+        """Return how many rows were refused in this run."""
+        return sum(opened.refused for opened in self._delivery.syncs.values())
+
+    # -- what the reader asks -----------------------------------------------------------------------------
+
+    def _check_syncs(self) -> None:
+        """Check every configured sync against the live description, before anything is sent."""
+        mistakes: list[str] = []
+        for sync in self._syncs.values():
+            if sync.fields is not None:
+                try:
+                    self._destination.form(sync, None, (), self._ask)
+                except Misconfigured as error:
+                    mistakes += error.mistakes
+        if mistakes:
+            raise Misconfigured(mistakes)
+
+    def _sync_for(self, stream: str, keys: Sequence[str]) -> Sync:
+        """Return the sync of a stream, with its lock taken; without an entry it syncs as Singer people expect."""
+        if stream not in self._delivery.syncs:
+            if self._syncs and stream not in self._syncs:
+                self._warn_of_missing(stream)
+            lock = SyncLock(self._ledger.path, stream)
+            lock.take(datetime.now(timezone.utc).isoformat(timespec="seconds"))
+            self._locks.append(lock)
+        return self._syncs.get(stream) or Sync(stream, stream, match=keys[0] if len(keys) == 1 else None)
+
+    def _warn_of_missing(self, stream: str) -> None:
+        """Tell a stream without a sync from one whose sync is misspelt."""
+        meant = nearest(stream, [name for name in self._syncs if name not in self._delivery.syncs])
+        if meant:
+            raise Misconfigured(f"stream {stream} has no sync{meant}", "name the sync as the stream is named")
+        log.warning("stream %s has no sync of its own; its fields go by name", stream)
+
+    def _make_mapper(self, sync: Sync, columns: Mapping[str, Json], keys: list[str]) -> RecordMapper:
+        return RecordMapper(sync, self._destination.form(sync, columns, keys, self._ask), columns, keys)

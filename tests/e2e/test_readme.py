@@ -15,13 +15,35 @@ from tests.e2e.conftest import ROOT
 pytestmark = pytest.mark.e2e
 
 
-def test_the_demo_prints_what_the_readme_shows() -> None:
-    run = subprocess.run(
+@pytest.fixture(scope="module", autouse=True)
+def demo() -> subprocess.CompletedProcess[str]:
+    """Run the demo once."""
+    return subprocess.run(
         [sys.executable, "-m", "demo.demo"], cwd=ROOT, check=False, capture_output=True, text=True, timeout=300
     )
-    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+
+
+def test_the_demo_prints_what_the_readme_shows(demo: subprocess.CompletedProcess[str]) -> None:
+    assert demo.returncode == 0, demo.stdout[-3000:] + demo.stderr[-3000:]
     output = readme.OUTPUT.read_text("utf-8")
     assert readme.steady(output) == readme.steady(readme.shown()), "run `make demo` and `python -m demo.readme`"
+
+
+def test_the_readme_shows_what_the_ledger_holds_after_the_demo() -> None:
+    page = (ROOT / "README.md").read_text("utf-8")
+    shown = re.search(r"<!-- ledger output.*?-->\n```\n(.*?)```", page, re.DOTALL)
+    assert shown is not None
+    told = ""
+    for command in re.findall(r"^\$ \.venv/bin/penstock (.*)$", shown[1], re.MULTILINE):
+        told += f"$ .venv/bin/penstock {command}\n"
+        run = [sys.executable, "-m", "penstock.cli", *command.split()]
+        told += subprocess.run(run, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert blotted(told) == blotted(shown[1])
+
+
+def blotted(text: str) -> str:
+    text = re.sub(r"\d{4}-\d\d-\d\dT\S+", "TIME", text)
+    return re.sub(r"\d+\.\d s", "SECONDS", text)
 
 
 def test_the_make_targets_of_the_readme_exist() -> None:

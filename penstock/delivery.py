@@ -12,7 +12,6 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 from typing import Protocol
@@ -34,6 +33,7 @@ from penstock.errors import (
 from penstock.intake import Intake
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
+from penstock.policy import Policy
 from penstock.records import (
     Again,
     Batch,
@@ -49,7 +49,6 @@ from penstock.records import (
     Sync,
     Unknown,
 )
-from penstock.retry import RetryPolicy
 from penstock.settlement import OpenSync, Settlement
 from penstock.throttle import Throttle
 
@@ -64,27 +63,6 @@ class Sender(Protocol):
 
     def take(self) -> list[tuple[int, Answer]]:
         """Return the answers that came since the last call."""
-
-
-@dataclass(frozen=True)
-class Policy:
-    """The numbers of a delivery. Ages and intervals are in seconds."""
-
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    batch_age: float = 1.0
-    max_rows: int = 20_000
-    """rows unsettled in memory before reading stops"""
-    max_bytes: int = 64 * 2**20
-    throttled_in_a_row: int = 20
-    """answers that ask for patience, without a success between them, before they count as failures"""
-    unacknowledged: int = 3
-    """times that answers may leave a row out before it is kept as a reject"""
-    commit_rows: int = 1_000
-    commit_age: float = 0.05
-    hopeless: int = 500
-    """first rows all refused: then the mapping is wrong, not the rows"""
-    judged_from: int = 20
-    """rejects from which on their share counts"""
 
 
 class Delivery:

@@ -14,66 +14,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-import msgspec
-
 from penstock.errors import Fault, Misconfigured
 from penstock.files import make_private
-from penstock.records import Action, KnownRow, Record, RowKey
+from penstock.records import Action, KnownRow, RowKey
+from penstock.tables import SCHEMA, SCHEMA_VERSION, Refused, Seen, Settled, as_json
 
-SCHEMA_VERSION = 1
 LOOKUP = 500
 """keys per look-up statement; a fixed number keeps the prepared statement"""
-_SCHEMA = """
-create table if not exists meta(name text primary key, value text not null) without rowid;
-create table if not exists syncs(
-  sync integer primary key, stream text not null unique, object text not null, mapping blob, version integer);
-create table if not exists records(
-  sync integer not null, row_key text not null, seq integer not null,
-  match_value text, fingerprint blob, source_mark blob, destination_id text, delivered_at real, left_at real,
-  primary key(sync, row_key)) without rowid;
-create index if not exists records_match on records(sync, match_value);
-create table if not exists rejects(
-  sync integer not null, row_key text not null, kind text not null, code text not null, field text,
-  message text not null, record blob not null, attempts integer not null default 1,
-  first_at real not null, last_at real not null, run integer not null,
-  primary key(sync, row_key)) without rowid;
-create table if not exists doubts(
-  sync integer not null, row_key text not null, match_value text not null,
-  primary key(sync, row_key, match_value)) without rowid;
-create table if not exists intents(
-  intent integer primary key, sync integer not null, run integer not null, action text not null,
-  keys text not null, matches text not null, fingerprints blob not null, at real not null);
-create table if not exists runs(
-  run integer primary key, started_at real not null, ended_at real, pid integer not null, version text not null,
-  exit_code integer, ending text, calls integer not null default 0, counts text not null default '{}');
-"""
-
-
-class Seen:
-    """Which rows of a sync were met in this run: one bit per ledger row, not a write per row."""
-
-    def __init__(self, first_new: int) -> None:
-        self.first_new = first_new
-        """rows numbered from here on were added in this run"""
-        self.count = 0
-        self._bits = bytearray((first_new >> 3) + 1)
-
-    def mark(self, seq: int, present: bool = True) -> None:
-        """Note a row as met. One that had left before is not `present` in the ledger, so it is not counted."""
-        if seq < self.first_new and not self._bits[seq >> 3] & (1 << (seq & 7)):
-            self._bits[seq >> 3] |= 1 << (seq & 7)
-            self.count += present
-
-    def has(self, seq: int) -> bool:
-        """Tell whether a row was met or added in this run."""
-        return seq >= self.first_new or bool(self._bits[seq >> 3] & (1 << (seq & 7)))
-
-
-_record_json = msgspec.json.Encoder(decimal_format="number").encode
-Settled = tuple[RowKey, str, bytes, bytes | None, str | None]
-"""row key, match value, fingerprint, source mark, destination id"""
-Refused = tuple[RowKey, str, str, str | None, str, Record | bytes]
-"""row key, kind (`invalid` or `rejected`), code, field, message, source record"""
 
 
 class Ledger:
@@ -102,7 +49,7 @@ class Ledger:
             self._db.execute("pragma journal_mode=wal")
             self._db.execute("pragma synchronous=full")
             self._db.execute("pragma cache_size=-16000")
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(SCHEMA)
             self._db.execute("insert or ignore into meta values('schema_version', ?)", (str(SCHEMA_VERSION),))
         except sqlite3.DatabaseError as error:
             raise Misconfigured(
@@ -351,7 +298,7 @@ class Ledger:
                 " code=excluded.code, field=excluded.field, message=excluded.message, record=excluded.record,"
                 " attempts=attempts+1, last_at=excluded.last_at, run=excluded.run",
                 [
-                    (sync, key, kind, code, field, message, _as_json(record), now, now, self.run)
+                    (sync, key, kind, code, field, message, as_json(record), now, now, self.run)
                     for key, kind, code, field, message, record in rows
                 ],
             )
@@ -443,9 +390,3 @@ class _LedgerGuard:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, sqlite3.Error):
             raise self._ledger.fail(error) from error
-
-
-def _as_json(record: Record | bytes) -> bytes:
-    if isinstance(record, bytes):
-        return _record_json({"unreadable": record.decode(errors="backslashreplace")})
-    return _record_json(record)

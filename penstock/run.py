@@ -17,12 +17,13 @@ from requests.auth import AuthBase
 
 from penstock import __version__
 from penstock.checkpoint import Checkpoint
-from penstock.delivery import Delivery, Policy
+from penstock.delivery import Delivery
 from penstock.errors import Fault, Interrupted, MalformedInput, Misconfigured, Stop
 from penstock.files import SyncLock
 from penstock.http import Asker, Http, ThreadSender
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
+from penstock.policy import Policy
 from penstock.reading import Reader, RegisterStream
 from penstock.records import Destination, Json, Sync
 from penstock.settlement import told

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from penstock.batching import Lanes
 from penstock.checkpoint import Checkpoint, Epoch
-from penstock.ledger import Ledger, Seen, Settled
+from penstock.ledger import Ledger
 from penstock.records import Action, Batch, Delivered, Rejected, Row, RowKey, Sync
+from penstock.tables import Seen, Settled
 
 COUNTERS = ("read", "created", "updated", "unchanged", "coalesced", "filtered", "invalid", "rejected", "left")
 """the counters of a stream, in the order in which people want to read them"""

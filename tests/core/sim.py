@@ -15,10 +15,11 @@ from pathlib import Path
 from random import Random
 
 from penstock.checkpoint import Checkpoint
-from penstock.delivery import Answer, Delivery, Policy
+from penstock.delivery import Answer, Delivery
 from penstock.errors import BatchRefused, NoAnswer, Stop, Throttled, Unavailable
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
+from penstock.policy import Policy
 from penstock.reading import Reader, StreamMap
 from penstock.records import (
     Action,

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.delivery import Policy
+from penstock.policy import Policy
 from penstock.records import FieldRule, Limits
 from tests.core.sim import FIELDS, SYNC, Ending, World, activate_line, record_line, run, schema_line, state_line
 

@@ -1,0 +1,67 @@
+"""The ledger's tables, and the values that go into them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from penstock.records import Record, RowKey
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+create table if not exists meta(name text primary key, value text not null) without rowid;
+create table if not exists syncs(
+  sync integer primary key, stream text not null unique, object text not null, mapping blob, version integer);
+create table if not exists records(
+  sync integer not null, row_key text not null, seq integer not null,
+  match_value text, fingerprint blob, source_mark blob, destination_id text, delivered_at real, left_at real,
+  primary key(sync, row_key)) without rowid;
+create index if not exists records_match on records(sync, match_value);
+create table if not exists rejects(
+  sync integer not null, row_key text not null, kind text not null, code text not null, field text,
+  message text not null, record blob not null, attempts integer not null default 1,
+  first_at real not null, last_at real not null, run integer not null,
+  primary key(sync, row_key)) without rowid;
+create table if not exists doubts(
+  sync integer not null, row_key text not null, match_value text not null,
+  primary key(sync, row_key, match_value)) without rowid;
+create table if not exists intents(
+  intent integer primary key, sync integer not null, run integer not null, action text not null,
+  keys text not null, matches text not null, fingerprints blob not null, at real not null);
+create table if not exists runs(
+  run integer primary key, started_at real not null, ended_at real, pid integer not null, version text not null,
+  exit_code integer, ending text, calls integer not null default 0, counts text not null default '{}');
+"""
+
+
+class Seen:
+    """Which rows of a sync were met in this run: one bit per ledger row, not a write per row."""
+
+    def __init__(self, first_new: int) -> None:
+        self.first_new = first_new
+        """rows numbered from here on were added in this run"""
+        self.count = 0
+        self._bits = bytearray((first_new >> 3) + 1)
+
+    def mark(self, seq: int, present: bool = True) -> None:
+        """Note a row as met. One that had left before is not `present` in the ledger, so it is not counted."""
+        if seq < self.first_new and not self._bits[seq >> 3] & (1 << (seq & 7)):
+            self._bits[seq >> 3] |= 1 << (seq & 7)
+            self.count += present
+
+    def has(self, seq: int) -> bool:
+        """Tell whether a row was met or added in this run."""
+        return seq >= self.first_new or bool(self._bits[seq >> 3] & (1 << (seq & 7)))
+
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+Settled = tuple[RowKey, str, bytes, bytes | None, str | None]
+"""row key, match value, fingerprint, source mark, destination id"""
+Refused = tuple[RowKey, str, str, str | None, str, Record | bytes]
+"""row key, kind (`invalid` or `rejected`), code, field, message, source record"""
+
+
+def as_json(record: Record | bytes) -> bytes:
+    """Write a source record for keeping; text that nobody could read is kept as text."""
+    if isinstance(record, bytes):
+        return _encode({"unreadable": record.decode(errors="backslashreplace")})
+    return _encode(record)

@@ -235,12 +235,17 @@ class TapWarehouse(Tap, abc.ABC):
     @classmethod
     def _built(cls, config: Any, **given: Any) -> TapWarehouse:
         """Make a tap of the command line's input. What the SDK raises for the environment quotes values."""
+        log = logging.getLogger(cls.name)
+        level = log.level
+        log.setLevel(logging.WARNING)  # the SDK tells at INFO which settings it does not read from the environment
         try:
             return cls(
                 config=config.config if config else {}, parse_env_config=bool(config and config.parse_env), **given
             )
         except (ValueError, TypeError):
             problem = f"a setting in an environment variable {cls._env_var_prefix}... is not of its type."
+        finally:
+            log.setLevel(level)
         raise ConfigurationError([problem])
 
     @classmethod

@@ -65,17 +65,23 @@ def page(results: list[dict[str, object]]) -> str:
         compared, samples = r["compared_with"], r["samples"]
         assert isinstance(compared, dict)
         assert isinstance(samples, list)
-        beside = ", ".join(f"{name.replace('_', ' ')}: {value:,.4g}" for name, value in compared.items())
-        each = ", ".join(f"{sample:,.4g}" for sample in samples)
-        goal = "" if r["goal"] is None else f"{r['goal']:,.4g}"
+        beside = ", ".join(f"{name.replace('_', ' ')}: {readable(value)}" for name, value in compared.items())
+        each = ", ".join(readable(sample) for sample in samples)
+        value = readable(float(str(r["value"])))
+        goal = "" if r["goal"] is None else readable(float(str(r["goal"])))
         lines.append(
-            f"| `{r['name']}` | **{r['value']:,.4g}** {r['unit']} | {goal} | {beside} | {each} | {r['rows']:,} "
+            f"| `{r['name']}` | **{value}** {r['unit']} | {goal} | {beside} | {each} | {r['rows']:,} "
             f"| {str(r['date'])[:10]} | {r['commit']} |"
         )
     machines = {json.dumps(r["machine"], sort_keys=True) for r in results}
     lines += ["", "Machines: " + "; ".join(sorted(machines)), "", "Commands:", ""]
     lines += sorted({f"* `{r['name']}`: `{r['command']}`" for r in results})
     return "\n".join(lines) + "\n"
+
+
+def readable(value: float) -> str:
+    """Write a number for people: whole where it is large, four digits where it is not."""
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:,.4g}"
 
 
 def machine() -> dict[str, object]:

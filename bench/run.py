@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 from bench.pipe import pipe_unchanged
-from bench.results import Result, save
+from bench.results import Result, readable, save
 
 BENCHMARKS: dict[str, Callable[[], list[Result]]] = {"pipe_unchanged_rows_per_s": pipe_unchanged}
 
@@ -21,8 +21,8 @@ def main(names: list[str]) -> int:
         results = BENCHMARKS[name]()
         save(results)
         for result in results:
-            goal = f", goal {result.goal:,.4g}" if result.goal is not None else ""
-            print(f"{result.name}: {result.value:,.4g} {result.unit}{goal}")
+            goal = f", goal {readable(result.goal)}" if result.goal is not None else ""
+            print(f"{result.name}: {readable(result.value)} {result.unit}{goal}")
     return 0
 
 

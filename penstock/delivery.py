@@ -357,7 +357,8 @@ class Delivery:
         """Stop at once when the first rows were all refused: then it is the mapping. Not while good rows may come."""
         counts = opened.counts
         good = counts["created"] + counts["updated"] + counts["unchanged"]
-        if good or opened.refused < self.policy.hopeless or opened.sync.max_rejected_share == 1:
+        hopeless = opened.refused - opened.claims
+        if good or hopeless < self.policy.hopeless or opened.sync.max_rejected_share == 1:
             return
         if counts["rejected"] >= self.policy.hopeless or not self._lanes.rows:
             self.stop(

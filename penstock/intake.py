@@ -118,6 +118,7 @@ class Intake:
             if others:
                 text = f"the row {min(others)} of this sync already holds the match value"
                 invalid.append((row, Rejected("duplicate_match", text)))
+                opened.claims += 1
             elif len(row.body) > self._limits.body_bytes:
                 invalid.append((row, TOO_LARGE))
             else:

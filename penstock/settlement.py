@@ -38,6 +38,8 @@ class OpenSync:
     """version of its mapping"""
     remark: bool
     """the mapping is another than last time: source marks of unchanged rows are written anew, once"""
+    claims: int = 0
+    """rows refused only because another row holds their match value; that says nothing about the mapping"""
 
     @property
     def refused(self) -> int:

@@ -138,7 +138,7 @@ class PenstockTarget(Target, metaclass=abc.ABCMeta):
 
     def register_stream(self, stream: str, schema: dict[str, Json], keys: list[str] | None) -> list[StreamMap] | None:
         """Let singer-sdk make the stream maps, where the user configured any; none are left of a removed stream."""
-        if not self.config.get("stream_maps"):
+        if self.config.get("stream_maps") is None:  # singer-sdk takes `__else__` out of it: it may be empty by now
             return None
         self.mapper.register_raw_stream_schema(stream, schema, keys)
         maps = self.mapper.stream_maps[stream]

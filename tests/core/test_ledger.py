@@ -176,6 +176,8 @@ def test_a_failing_file_is_a_fault(tmp_path: Path) -> None:
             db.execute("drop table records")
         with pytest.raises(Fault, match=r"the ledger .* failed"):
             deliver(ledger, sync, ANA, OLD)
+        with pytest.raises(Fault, match=r"the ledger .* failed"):
+            ledger.commit()  # SQLite may have taken the transaction back: nothing may count as durable from here on
 
 
 def test_the_lock_of_a_sync_is_one_run_wide(tmp_path: Path) -> None:

@@ -282,3 +282,31 @@ def test_a_mapping_that_gives_the_same_payload_sends_nothing(tmp_path: Path) -> 
         again = run(lines, world, path, sync_for=lambda stream: replace(SYNC, nulls="skip"))
         assert again.counts == {"read": 1, "unchanged": 1}
         assert again.requests == []
+
+
+def test_rows_whose_keys_change_their_type_take_their_objects_over_in_the_next_run(tmp_path: Path) -> None:
+    """Every row is claimed twice then. That says nothing about the mapping, so the run goes on to its end and heals."""
+    world, path = World(), tmp_path / "l.db"
+    policy = Policy(hopeless=5, max_rows=60)
+
+    def rows(version: int, shift: int) -> list[bytes]:
+        records = [record_line(n + shift, f"p{n}@example.com", "a", version) for n in range(30)]
+        return [schema_line(), *records, activate_line(version)]
+
+    assert run(rows(1, 0), world, path, policy=policy).stop is None
+    second = run(rows(2, 1000), world, path, policy=policy)
+    assert second.counts == {"read": 30, "invalid": 30, "left": 30}
+    assert second.stop is not None
+    assert run(rows(3, 1000), world, path, policy=policy).counts == {"read": 30, "updated": 30}
+    assert len(world.objects) == 30
+
+
+def test_a_version_that_an_earlier_run_had_begun_proves_nothing(tmp_path: Path) -> None:
+    """A tap that resumes an interrupted full read sends only the rest, under the same version."""
+    world, path = World(), tmp_path / "l.db"
+    run(
+        [schema_line(), record_line(1, "a@example.com", "a", 7), record_line(2, "b@example.com", "bad", 7)], world, path
+    )
+    resumed = run([schema_line(), record_line(3, "c@example.com", "a", 7), activate_line(7)], world, path)
+    assert resumed.counts == {"read": 1, "created": 1}
+    assert list(rejects(path)) == [2]

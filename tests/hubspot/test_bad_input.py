@@ -238,6 +238,14 @@ def test_a_row_that_a_stream_map_cannot_take_is_a_reject(tmp_path: Path, sandbox
     assert at_destination(sandbox) == {mail(n): f"{CANARY} a".upper() for n in range(10)}
 
 
+@pytest.mark.parametrize("maps", [{"people": "__NULL__"}, {"__else__": None}])
+def test_a_stream_that_the_stream_maps_remove_is_not_sent(tmp_path: Path, sandbox: Sandbox, maps: object) -> None:
+    run = ran(tmp_path, settings_for(sandbox, stream_maps=maps), [SCHEMA, *records(3), state(3)])
+    check(run, 0)
+    assert run.states == [{"position": 3}]
+    assert sandbox.history() == []
+
+
 def test_a_row_without_its_key_is_kept_as_a_reject(tmp_path: Path, sandbox: Sandbox) -> None:
     lines: list[Line] = [{"type": "RECORD", "stream": "people", "record": {"mail": mail(1)}}]
     check(ran(tmp_path, settings_for(sandbox), [SCHEMA, *lines, state(1)]), 0)

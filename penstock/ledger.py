@@ -44,20 +44,22 @@ class Ledger:
 
     def _open(self) -> None:
         make_private(self.path)
+        self._db = sqlite3.connect(self.path, isolation_level=None, timeout=30)
         try:
-            self._db = sqlite3.connect(self.path, isolation_level=None, timeout=30)
             self._db.execute("pragma journal_mode=wal")
             self._db.execute("pragma synchronous=full")
             self._db.execute("pragma cache_size=-16000")
             self._db.executescript(SCHEMA)
             self._db.execute("insert or ignore into meta values('schema_version', ?)", (str(SCHEMA_VERSION),))
         except sqlite3.DatabaseError as error:
+            self._db.close()
             raise Misconfigured(
                 f"the ledger {self.path} cannot be opened: {error}",
                 "check the setting ledger_path, the disk and the file's owner",
             ) from error
         found = self.meta("schema_version")
         if found != str(SCHEMA_VERSION):
+            self._db.close()
             raise Misconfigured(
                 f"the ledger {self.path} has schema version {found}, this Penstock knows {SCHEMA_VERSION}",
                 "use the Penstock version that wrote it, or another ledger_path",

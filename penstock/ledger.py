@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from penstock.errors import Fault, Misconfigured
 from penstock.files import make_private
@@ -186,12 +187,11 @@ class Ledger:
                 found.setdefault(match, set()).add(key)
         return found
 
-    def _select_in(self, sql: str, sync: int, values: Sequence[str]) -> Iterable[tuple]:  # type: ignore[type-arg]
+    def _select_in(self, sql: str, sync: int, values: Sequence[str]) -> Iterable[tuple[Any, ...]]:
         for start in range(0, len(values), LOOKUP):
             part = values[start : start + LOOKUP]
-            size = LOOKUP if len(part) == LOOKUP else len(part)
             with self._guard():
-                rows = self._db.execute(f"{sql} ({','.join('?' * size)})", (sync, *part)).fetchall()
+                rows = self._db.execute(f"{sql} ({','.join('?' * len(part))})", (sync, *part)).fetchall()
             yield from rows
 
     def intend(self, sync: int, action: Action, rows: Sequence[tuple[RowKey, str, bytes]]) -> int:

@@ -144,7 +144,7 @@ class RecordMapper:
             )
         match_value = self._form.normalise(str(match))
         body = _encode(payload)
-        return key, match_value, payload, body, blake2b(body, digest_size=16).digest()
+        return key, match_value, payload, body, fingerprint(body)
 
     def _key(self, record: Record) -> RowKey:
         """Return the row key: a JSON array of the key columns' values."""

@@ -234,11 +234,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Gauge:
-    """What an answer's headers say about the rate limit: `requests` per `window` seconds, `remaining` now."""
+    """What an answer's headers say about the rate limit: `requests` per `window` seconds, `remaining` now; and the daily quota."""
 
     requests: int
     window: float
     remaining: int | None = None
+    daily_remaining: int | None = None
+    """calls left of the account's daily quota, where the answer tells"""
+    daily_limit: int | None = None
 
 
 Convert = Callable[[object], object]

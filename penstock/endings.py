@@ -7,19 +7,21 @@ judge the removals before the first of them is sent.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import msgspec
 
 from penstock.batching import Lanes
 from penstock.checkpoint import Epoch
 from penstock.errors import Guarded
-from penstock.intake import Intake, removal
+from penstock.intake import Intake, mapped, removal
 from penstock.ledger import Ledger
 from penstock.mapping import REMOVED_COLUMN, RecordMapper
 from penstock.policy import Policy
 from penstock.records import REMOVALS, Record, RowKey
 from penstock.settlement import OpenSync, Settlement
+from penstock.staging import Stage
 
 CHUNK = 500
 """removals handed over together"""
@@ -30,9 +32,8 @@ class _Ending:
     opened: OpenSync
     mapper: RecordMapper
     complete: bool
-    begun: bool = False
-    leaving: deque[tuple[RowKey, list[Epoch]]] = field(default_factory=deque)
-    """keys to remove, with the receipts of the records that said so"""
+    stopped: bool = False
+    """a guard has stopped it"""
 
 
 class Endings:
@@ -41,17 +42,18 @@ class Endings:
     def __init__(self, ledger: Ledger, lanes: Lanes, settlement: Settlement, intake: Intake, policy: Policy) -> None:
         self.guarded: Guarded | None = None
         self.withheld = 0
-        """records whose removal a guard has stopped: they stay unsettled, so no STATE passes them"""
+        """records whose end a guard has stopped: they stay unsettled, so no STATE passes them"""
         self._ledger = ledger
         self._lanes = lanes
         self._settlement = settlement
         self._intake = intake
         self._policy = policy
-        self._endings: deque[_Ending] = deque()
+        self._now = 0.0
+        self._endings: deque[Iterator[None]] = deque()
 
     def add(self, opened: OpenSync, mapper: RecordMapper, *, complete: bool) -> None:
         """Take the end of a stream."""
-        self._endings.append(_Ending(opened, mapper, complete))
+        self._endings.append(self._steps(_Ending(opened, mapper, complete)))
 
     @property
     def busy(self) -> bool:
@@ -59,48 +61,92 @@ class Endings:
         return bool(self._endings)
 
     def turn(self, now: float) -> None:
-        """Do what can be done now: begin when all rows are settled, then hand removals over while there is room."""
+        """Do what can be done now."""
+        self._now = now
         while self._endings:
-            ending = self._endings[0]
-            if not ending.begun:
-                if self._lanes.rows:
-                    return
-                self._begin(ending)
-            while ending.leaving:
-                if self._lanes.rows >= self._policy.max_rows:
-                    return
-                self._hand_over(ending, now)
-            if self._lanes.rows:
-                return
+            for _ in self._endings[0]:
+                return  # it waits for rows to be settled
             self._endings.popleft()
 
-    def _begin(self, ending: _Ending) -> None:
-        ending.begun = True
+    def _steps(self, ending: _Ending) -> Iterator[None]:
+        """Go through the end of one stream; each yield waits for another turn."""
+        yield from self._until_settled()
+        if ending.opened.stage is not None:
+            yield from self._send_staged(ending, ending.opened.stage)
+        if not ending.stopped:
+            yield from self._remove(ending)
+
+    def _until_settled(self) -> Iterator[None]:
+        while self._lanes.rows:
+            yield
+
+    def _until_room(self) -> Iterator[None]:
+        while self._lanes.rows >= self._policy.max_rows:
+            yield
+
+    def _send_staged(self, ending: _Ending, stage: Stage) -> Iterator[None]:
+        opened, mapper = ending.opened, ending.mapper
+        guarded = self._judge_changes(ending, stage)
+        if guarded is not None:
+            self._trip(ending, guarded, stage.count)
+        else:
+            while stage.left:
+                yield from self._until_room()
+                rows = [
+                    spoilt or mapped(opened.sync, mapper, mapper.peek(text), epoch)
+                    for text, epoch, spoilt in stage.take(CHUNK)
+                ]
+                self._intake.enter(opened, rows, self._now)
+            yield from self._until_settled()
+        stage.discard()
+
+    def _judge_changes(self, ending: _Ending, stage: Stage) -> Guarded | None:
+        """Hold the number of changed rows against what is at the destination. A first load changes nothing."""
+        opened, most = ending.opened, ending.opened.sync.guards.max_changed_share
+        present = self._ledger.present(opened.number)
+        if most is None or not stage.count or not present:
+            return None
+        if not ending.complete:
+            why = "the stream was not read whole, so guards.max_changed_share cannot be judged"
+        elif len(stage.keys) > most * present:
+            why = f"{len(stage.keys)} of {present} rows are new or changed, guards.max_changed_share is {most:g}"
+        else:
+            return None
+        return Guarded(
+            f"stream {opened.sync.stream}: {why}",
+            "nothing of this stream was sent; look at the model, or change the guard for one run",
+        )
+
+    def _trip(self, ending: _Ending, guarded: Guarded, records: int) -> None:
+        ending.stopped = True
+        self.guarded = self.guarded or guarded
+        self.withheld += records
+        ending.opened.counts["held_back"] += records
+
+    def _remove(self, ending: _Ending) -> Iterator[None]:
+        """Remove the rows that have left, once every other row is settled."""
         opened = ending.opened
         removes = opened.sync.strategy.removed in REMOVALS
         left = self._settlement.swept(opened, mark=not removes) if ending.complete else []
         if not removes:
             return
         swept = [key for key in left if key not in opened.held]
-        guarded = self._judge(ending, len(swept) + len(opened.held))
+        leaving = deque([*opened.held.items(), *((key, list[Epoch]()) for key in swept)])
+        guarded = self._judge_removals(ending, len(leaving))
         if guarded is not None:
-            self.guarded = self.guarded or guarded
-            self.withheld += sum(len(epochs) for epochs in opened.held.values())
-            opened.counts["held_back"] += len(opened.held)
-            opened.held.clear()
+            self._trip(ending, guarded, sum(map(len, opened.held.values())))
             return
         opened.counts["swept"] += len(swept)
-        ending.leaving.extend(opened.held.items())
-        ending.leaving.extend((key, []) for key in swept)
-        opened.held.clear()
+        while leaving:
+            yield from self._until_room()
+            some = [leaving.popleft() for _ in range(min(CHUNK, len(leaving)))]
+            rows = [
+                removal(opened.sync, ending.mapper, key, _record(ending.mapper, key), epochs) for key, epochs in some
+            ]
+            self._intake.enter(opened, rows, self._now)
+        yield from self._until_settled()
 
-    def _hand_over(self, ending: _Ending, now: float) -> None:
-        opened, mapper = ending.opened, ending.mapper
-        some = [ending.leaving.popleft() for _ in range(min(CHUNK, len(ending.leaving)))]
-        rows = [removal(opened.sync, mapper, key, _record(mapper, key), epochs) for key, epochs in some]
-        self._intake.enter(opened, rows, now)
-
-    def _judge(self, ending: _Ending, leaving: int) -> Guarded | None:
+    def _judge_removals(self, ending: _Ending, leaving: int) -> Guarded | None:
         """Hold the guards of a sync against the removals that are about to be sent."""
         opened, guards = ending.opened, ending.opened.sync.guards
         if not leaving:

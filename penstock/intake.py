@@ -56,6 +56,7 @@ class Intake:
         earlier: set[str] = set()
         """keys with an older version in this very group"""
         sync, mark_seen, busy = opened.sync, opened.seen.mark, bool(self._lanes.rows)
+        stage = opened.stage
         resend = sync.strategy.unchanged is not Action.NOTHING
         for source in rows:
             key = source.key
@@ -65,7 +66,8 @@ class Intake:
                 last_sent, source_mark, seq = found
                 mark_seen(seq)
                 if key not in earlier and not (busy and self._lanes.tail(key_identity(sync, key))):
-                    delivered = None if source.removed or resend else last_sent
+                    staged = stage is not None and key in stage.keys
+                    delivered = None if source.removed or resend or staged else last_sent
                     if delivered is not None and source_mark == source.mark and source_mark is not None:
                         unchanged.append(key)
                         continue
@@ -81,7 +83,10 @@ class Intake:
             self._settlement.unchanged_keys(opened, epoch, unchanged)
         if marks and opened.remark:
             self._settlement.remark(opened, marks)
-        if changed:
+        if stage is not None:
+            for row in changed:
+                stage.add(row)
+        elif changed:
             self.enter(opened, changed, now)
 
     def _held(self, opened: OpenSync, row: Row) -> bool:

@@ -14,6 +14,7 @@ from penstock.batching import Lanes
 from penstock.checkpoint import Checkpoint, Epoch
 from penstock.ledger import Ledger
 from penstock.records import REMOVALS, Action, Again, Batch, Delivered, Rejected, Row, RowKey, Sync
+from penstock.staging import Stage
 from penstock.steps import learn
 from penstock.tables import Seen, Settled
 
@@ -59,6 +60,8 @@ class OpenSync:
     """of these, rows that have no object"""
     held: dict[RowKey, list[Epoch]] = field(default_factory=dict)
     """removals by the tap's word that wait until a guard has judged them all, with their receipts"""
+    stage: Stage | None = None
+    """changed rows that wait until a guard has judged how many they are"""
 
     @property
     def refused(self) -> int:
@@ -86,7 +89,8 @@ class Settlement:
         if self._ledger.doubted:
             counts["in_doubt"] = self._ledger.doubted
         remark = self._ledger.mapping(number) != mapping
-        return OpenSync(sync, number, self._ledger.seen(number), counts, mapping, remark)
+        stage = Stage() if sync.guards.max_changed_share is not None else None
+        return OpenSync(sync, number, self._ledger.seen(number), counts, mapping, remark, stage=stage)
 
     def remember_mappings(self, syncs: Iterable[OpenSync]) -> None:
         """Note which mapping the source marks are of, after a run in which every row was looked at."""

@@ -87,6 +87,9 @@ class World:
         if found is not None and action in ("archive", "delete"):
             self.removed.append((action, str(self.objects.pop(found)["email"])))
             return {"outcome": "delivered", "id": found, "created": False}
+        return self._put(found, fields)
+
+    def _put(self, found: str | None, fields: dict[str, object]) -> dict[str, object]:
         holder = self.find(str(fields["email"])) if "email" in fields else None
         if holder is not None and found is not None and holder != found:
             return {"outcome": "conflict"}

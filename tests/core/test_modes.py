@@ -211,6 +211,45 @@ def test_a_row_that_comes_again_takes_its_removal_back(tmp_path: Path) -> None:
     assert world.removed == []
 
 
+def test_too_many_changes_are_held_back_before_the_first_is_sent(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "l.db"
+    sync = replace(SYNC, guards=Guards(max_changed_share=0.5))
+    rows = dict.fromkeys(range(40), "a")
+    assert read(world, path, rows, sync, 1).counts == {"read": 40, "created": 40}
+    ending = read(world, path, {n: "b" if n < 21 else "a" for n in rows}, sync, 2)
+    assert isinstance(ending.stop, Guarded)
+    assert "21 of 40 rows are new or changed" in ending.stop.message
+    assert ending.counts == {"read": 40, "unchanged": 19, "held_back": 21}
+    assert ending.requests == []
+    assert ending.states == []
+    ending = read(world, path, {n: "b" if n < 20 else "a" for n in rows}, sync, 3)
+    assert ending.stop is None
+    assert ending.counts == {"read": 40, "unchanged": 20, "updated": 20}
+    assert len(ending.states) == 1
+
+
+def test_changes_that_cannot_be_judged_are_held_back(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "l.db"
+    sync = replace(SYNC, guards=Guards(max_changed_share=0.5))
+    read(world, path, dict.fromkeys(range(40), "a"), sync)
+    ending = read(world, path, {1: "b"}, sync)
+    assert isinstance(ending.stop, Guarded)
+    assert "was not read whole" in ending.stop.message
+    assert ending.states == []
+
+
+def test_staged_rows_keep_their_order_and_their_rejects(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "l.db"
+    sync = replace(SYNC, guards=Guards(max_changed_share=1.0))
+    read(world, path, {1: "a", 2: "b", 3: "c", 5: "d"}, sync, 1)
+    versions = [(1, "x"), (1, "y"), (1, "a"), (2, "bad"), (3, "bad"), (3, "z"), (4, "new")]
+    lines = [record_line(n, f"p{n}@example.com", name, 2) for n, name in [*versions, (5, "d")]]
+    ending = run([schema_line(), *lines, activate_line(2)], world, path, sync_for=lambda _: sync)
+    assert ending.stop is None
+    assert names(world) == ["a", "b", "d", "new", "z"]
+    assert list(rejects(path)) == [2]
+
+
 # -- fields that depend on what is there ---------------------------------------------------------------------
 
 

@@ -67,7 +67,10 @@ class Stage:
             ) from error
 
     def take(self, most: int) -> list[tuple[bytes, Epoch, Row | None]]:
-        """Return the next rows, at most so many: record, receipt, the row itself where it is invalid. Nothing may be added any more."""
+        """Return the next rows, at most so many: record, receipt, the row itself where it is invalid.
+
+        Nothing may be added any more.
+        """
         self._write()
         taken: list[tuple[bytes, Epoch, Row | None]] = []
         while self._taken < self.count and len(taken) < most:

@@ -155,13 +155,14 @@ class Ledger:
         found: dict[str, KnownRow] = {}
         doubts = self._doubts[sync]
         for key, *facts in self._select_in(
-            "select row_key, seq, fingerprint, destination_id, match_value, left_at is not null from records"
-            " where sync=? and row_key in",
+            "select row_key, seq, fingerprint, destination_id, match_value, left_at is not null,"
+            " delivered_at is not null from records where sync=? and row_key in",
             sync,
             keys,
         ):
-            seq, mark, destination_id, match, left = facts
-            found[key] = KnownRow(seq, mark, destination_id, match, bool(left), frozenset(doubts.get(key, ())))
+            seq, mark, destination_id, match, left, delivered = facts
+            doubtful = frozenset(doubts.get(key, ()))
+            found[key] = KnownRow(seq, mark, destination_id, match, bool(left), bool(delivered), doubtful)
         return found
 
     def fingerprints(self, sync: int, keys: Sequence[RowKey]) -> dict[str, tuple[bytes | None, bytes | None, int]]:
@@ -319,23 +320,49 @@ class Ledger:
                 self._db.executemany("delete from rejects where sync=? and row_key=?", [(sync, k) for k in gone])
         return len(gone)
 
-    def sweep(self, sync: int, seen: Seen) -> tuple[int, int]:
-        """After a complete read: mark rows that were not seen as having left, drop rejects not met in this run.
-
-        Returns how many rows left and how many rejects were dropped. Marking sends nothing; it frees the match value.
-        """
-        present = "from records where sync=? and left_at is null"
+    def leavers(self, sync: int, seen: Seen) -> list[RowKey]:
+        """Return the keys of the rows that are at the destination and were not met in this run."""
+        if self.present(sync, seen.first_new) <= seen.count:
+            return []
         with self._guard():
-            (count,) = self._db.execute(f"select count(*) {present} and seq<?", (sync, seen.first_new)).fetchone()
-            left = []
-            if count > seen.count:
-                now = self._wall()
-                rows = self._db.execute(f"select row_key, seq {present} and seq<?", (sync, seen.first_new))
-                left = [(now, sync, key) for key, seq in rows if not seen.has(seq)]
-            self._write(len(left) + 1)
-            self._db.executemany("update records set left_at=? where sync=? and row_key=?", left)
-            dropped = self._db.execute("delete from rejects where sync=? and run<>?", (sync, self.run)).rowcount
-        return len(left), dropped
+            rows = self._db.execute(
+                "select row_key, seq from records where sync=? and left_at is null and seq<?", (sync, seen.first_new)
+            )
+            return [RowKey(key) for key, seq in rows if not seen.has(seq)]
+
+    def present(self, sync: int, before: int = 2**62) -> int:
+        """Return how many rows have not left, of those numbered below `before`."""
+        with self._guard():
+            (count,) = self._db.execute(
+                "select count(*) from records where sync=? and left_at is null and seq<?", (sync, before)
+            ).fetchone()
+        return int(count)
+
+    def mark_left(self, sync: int, keys: Sequence[RowKey]) -> None:
+        """Note that rows have left the source. That sends nothing; it frees their match values."""
+        self._write(len(keys))
+        now = self._wall()
+        with self._guard():
+            self._db.executemany(
+                "update records set left_at=? where sync=? and row_key=?", [(now, sync, key) for key in keys]
+            )
+
+    def remove(self, sync: int, keys: Sequence[RowKey]) -> None:
+        """Note that rows have left the source and are removed at the destination: nothing of them is known any more."""
+        self.mark_left(sync, keys)
+        with self._guard():
+            self._db.executemany(
+                "update records set fingerprint=null, source_mark=null, destination_id=null where sync=? and row_key=?",
+                [(sync, key) for key in keys],
+            )
+        self._clear_doubts(sync, keys)
+        self.forgive(sync, keys)
+
+    def drop_rejects_not_met(self, sync: int) -> int:
+        """After a complete read: drop the rejects of rows that are in the source no more; return how many."""
+        self._write(1)
+        with self._guard():
+            return self._db.execute("delete from rejects where sync=? and run<>?", (sync, self.run)).rowcount
 
     def commit(self) -> None:
         """Make everything written since the last commit durable. Raises Fault when the disk will not take it.

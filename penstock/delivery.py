@@ -89,7 +89,7 @@ class Delivery:
         self._chance = chance or Random()  # noqa: S311 - jitter, no secret
         self._lanes = Lanes()
         self._batcher = Batcher(destination.limits, self.policy.batch_age)
-        self._throttle = Throttle(destination.limits.requests, destination.limits.window)
+        self.pace = Pace(destination.limits, self.policy, self._chance, Budget(ledger, destination.limits.window))
         self._settlement = Settlement(ledger, checkpoint, self._lanes)
         self._intake = Intake(destination, ledger, self._lanes, self._batcher, self._settlement)
         self._endings = Endings(ledger, self._lanes, self._settlement, self._intake, self.policy)
@@ -101,9 +101,6 @@ class Delivery:
         """batches whose answers are not durable yet: they still hold their lane, so a crash repeats one a lane"""
         self._waiting: list[tuple[float, int, list[Row]]] = []
         self._tickets = count(1)
-        self._throttled_in_a_row = 0
-        self._limit_known = False
-        """until the first answer has told the rate limit, one request at a time"""
         self._now = 0.0
 
     def open(self, sync: Sync, mapping: bytes) -> OpenSync:
@@ -137,9 +134,8 @@ class Delivery:
         """Do everything that can be done without waiting. `flush` seals batches whatever their age."""
         self._now = self._settlement.now = now
         for ticket, answer in self._sender.take():
-            self._receive(self._in_flight.pop(ticket), answer)
+            self._receive(ticket, self._in_flight.pop(ticket), answer)
             self._answered += 1
-            self._limit_known = True
         while self._waiting and self._waiting[0][0] <= now:
             rows = heapq.heappop(self._waiting)[2]
             self._intake.again(rows, self.syncs[rows[0].sync.stream], now)
@@ -183,7 +179,7 @@ class Delivery:
             due.append(self._settlement.dirty_since + self.policy.commit_age)
         if self.stopped is None:
             if self._sendable and len(self._in_flight) < self._destination.limits.concurrency:
-                due.append(self._throttle.ready_at(now))
+                due.append(self.pace.ready_at(now))
             batch_due = self._batcher.next_due()
             if batch_due is not None:
                 due.append(batch_due)
@@ -217,6 +213,8 @@ class Delivery:
                 self._intended.append(batch)
 
     def _commit_when_due(self, flush: bool) -> None:
+        if self.stopped is None and self.pace.must_reserve(self._now, len(self._sendable) + len(self._intended)):
+            self._commit()  # what may be sent is agreed with the account's other processes in the same transaction
         if self._settlement.dirty_since is None:
             return
         waited = self._now - self._settlement.dirty_since >= self.policy.commit_age
@@ -226,37 +224,39 @@ class Delivery:
             self._commit()
 
     def _commit(self) -> None:
+        self.pace.reserve(self._now, len(self._sendable) + len(self._intended))
         self._settlement.commit()
         self._answered = 0
         self._sendable.extend(self._intended)
         self._intended.clear()
 
     def _dispatch(self) -> None:
-        lanes = self._destination.limits.concurrency if self._limit_known else 1
+        lanes = self._destination.limits.concurrency
         while self._sendable and len(self._in_flight) + self._answered < lanes:
-            if self._throttle.ready_at(self._now) > self._now:
+            if not self.pace.may_go(self._now):
+                self.stopped = self.pace.quota_spent()
                 return
             batch = self._sendable.popleft()
             for row in batch.rows:
                 row.attempts += 1
-            self._throttle.take(self._now)
             self.calls += 1
             ticket = next(self._tickets)
+            self.pace.take(ticket, self._now)
             self._in_flight[ticket] = batch
             self._sender.submit(ticket, self._destination.encode(batch))
 
     # -- answers ------------------------------------------------------------------------------------------
 
-    def _receive(self, batch: Batch, answer: Answer) -> None:
+    def _receive(self, ticket: int, batch: Batch, answer: Answer) -> None:
         """Turn one answer into one outcome per row, and see to each."""
         opened = self.syncs[batch.sync.stream]
         if isinstance(answer, NoAnswer):
             outcome: Outcome = Unknown(answer.reason) if answer.sent else Retry(answer.reason)
+            self.pace.answered(ticket, self._now)
+            self._failed(batch)
             self._conclude(opened, batch, [outcome] * len(batch.rows))
             return
-        gauge = self._destination.gauge(answer)
-        if gauge is not None:
-            self._throttle.learn(gauge, self._now, len(self._in_flight))
+        self.pace.answered(ticket, self._now, self._destination.gauge(answer))
         try:
             outcomes = self._destination.decode(answer, batch)
         except Refusal as refusal:
@@ -267,10 +267,15 @@ class Delivery:
         else:
             if len(outcomes) != len(batch.rows):
                 raise AssertionError("a target must return one outcome per row of the batch")
+            self.pace.succeed()
             self._conclude(opened, batch, outcomes)
 
     def _refused(self, opened: OpenSync, batch: Batch, refusal: Refusal) -> None:
         outcome: Outcome
+        if isinstance(refusal, BatchRefused):
+            self.pace.succeed()
+        elif not isinstance(refusal, Throttled):
+            self._failed(batch)
         if isinstance(refusal, BatchRefused) and len(batch.rows) > 1:
             self._settlement.close_intent(opened, batch, [])
             opened.counts["batches_halved"] += 1
@@ -292,13 +297,18 @@ class Delivery:
     def _slow_down(self, opened: OpenSync, batch: Batch, refusal: Throttled) -> Retry:
         """Wait as told, or longer each time. Being throttled is no failure of a row, so it has a budget of its own."""
         opened.counts["throttled"] += 1
-        self._throttled_in_a_row += 1
-        wait = self.policy.retry.wait(self._throttled_in_a_row, self._chance, refusal.after)
-        self._throttle.pause(self._now + wait)
-        if self._throttled_in_a_row <= self.policy.throttled_in_a_row:
-            for row in batch.rows:
-                row.attempts -= 1
+        wait, excused = self.pace.throttled(refusal, self._now)
+        if excused:
+            _excuse(batch)
         return Retry(str(refusal), wait)
+
+    def _failed(self, batch: Batch) -> None:
+        """Note that a request failed; when the destination fails everybody, that is no failure of the rows."""
+        fault, excused = self.pace.failed(self._now)
+        if excused:
+            _excuse(batch)
+        if fault is not None:
+            self.stop(fault)
 
     def _conclude(self, opened: OpenSync, batch: Batch, outcomes: Sequence[Outcome]) -> None:
         delivered: list[tuple[Row, Delivered]] = []

@@ -106,13 +106,14 @@ class Ledger:
         found: dict[str, KnownRow] = {}
         doubts = self._intents.doubtful(sync)
         for key, *facts in self._store.select_in(
-            "select row_key, seq, fingerprint, destination_id, match_value, left_at is not null from records"
-            " where sync=? and row_key in",
+            "select row_key, seq, fingerprint, destination_id, match_value, left_at is not null,"
+            " delivered_at is not null from records where sync=? and row_key in",
             (sync,),
             keys,
         ):
-            seq, mark, destination_id, match, left = facts
-            found[key] = KnownRow(seq, mark, destination_id, match, bool(left), frozenset(doubts.get(key, ())))
+            seq, mark, destination_id, match, left, delivered = facts
+            doubtful = frozenset(doubts.get(key, ()))
+            found[key] = KnownRow(seq, mark, destination_id, match, bool(left), bool(delivered), doubtful)
         return found
 
     def fingerprints(self, sync: int, keys: Sequence[RowKey]) -> dict[str, tuple[bytes | None, bytes | None, int]]:
@@ -245,15 +246,6 @@ class Ledger:
         )
         self._intents.clear(sync, keys)
         self.forgive(sync, keys)
-
-    def sweep(self, sync: int, seen: Seen) -> tuple[int, int]:
-        """After a complete read: mark rows that were not seen as having left, drop rejects not met in this run.
-
-        Returns how many rows left and how many rejects were dropped.
-        """
-        left = self.leavers(sync, seen)
-        self.mark_left(sync, left)
-        return len(left), self.drop_rejects_not_met(sync)
 
     def commit(self) -> None:
         """Make everything written since the last commit durable. Raises Fault when the database will not take it."""

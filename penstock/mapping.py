@@ -6,7 +6,7 @@ every record, changed or not: the fingerprint of the mapped payload is what deci
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
@@ -31,17 +31,24 @@ _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 _decode_record = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
+REMOVED_COLUMN = "_sdc_deleted_at"
+"""not null in a record by which a tap says that the row has left its source"""
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """what JSON text can be that nobody can read: no JSON, no UTF-8, nested without end"""
 Field = tuple[str, str, frozenset[type] | None, Convert, bool]
 """destination field, column, types the column may have, what its value becomes, whether a null clears the field"""
 Mapped = tuple[RowKey, str, Payload, bytes, bytes]
-"""row key, match value, payload, payload as JSON, fingerprint"""
+"""row key, match value, payload, as JSON without the fields that only a creation gets, fingerprint of that"""
 
 
 def fingerprint(body: bytes) -> bytes:
     """Return 16 bytes that stand for a payload, so that an equal payload need not be sent again."""
     return blake2b(body, digest_size=16).digest()
+
+
+def without(names: frozenset[str]) -> Callable[[Payload], Payload]:
+    """Return a function that leaves these fields out of a payload."""
+    return lambda payload: {name: value for name, value in payload.items() if name not in names}
 
 
 def encode_payload(payload: Payload) -> bytes:
@@ -59,12 +66,15 @@ class RecordMapper:
         self._check_columns(columns)
         names = [f"key{n}" for n in range(len(self.key_columns))]
         key = msgspec.defstruct(
-            "Key", [(name, Any, None) for name in names], rename=dict(zip(names, self.key_columns, strict=True))
+            "Key",
+            [*((name, Any, None) for name in names), ("removed", Any, None)],
+            rename={**dict(zip(names, self.key_columns, strict=True)), "removed": REMOVED_COLUMN},
         )
         self._decode_key = msgspec.json.Decoder(key, float_hook=Decimal).decode
         self.version = mapping_version(sync, form, columns, key_properties)
         self._constants: Payload = {}
         self._fields: list[Field] = []
+        self._steady = without(sync.created_only) if sync.created_only else None
         for name in sorted(form.fields):
             rule = form.fields[name]
             if rule.column is None:
@@ -100,16 +110,18 @@ class RecordMapper:
         A text that cannot be read has no key; mapping it will tell why.
         """
         try:
-            values = list(msgspec.structs.astuple(self._decode_key(text)))
+            *values, removed = msgspec.structs.astuple(self._decode_key(text))
         except UNREADABLE:
             return Source(None, None, text)
         key = None if None in values else RowKey(_encode(values).decode())
-        return Source(key, blake2b(text, digest_size=16, person=self.version).digest(), text)
+        mark = blake2b(text, digest_size=16, person=self.version).digest()
+        return Source(key, mark, text, removed=removed is not None)
 
     def peek_record(self, record: Record) -> Source:
         """Do the same for a record that a stream map has made; it has no text to mark."""
         values = [record.get(column) for column in self.key_columns]
-        return Source(None if None in values else RowKey(_encode(values).decode()), None, record)
+        key = None if None in values else RowKey(_encode(values).decode())
+        return Source(key, None, record, removed=record.get(REMOVED_COLUMN) is not None)
 
     def map(self, record: Record) -> Mapped:
         """Map one record. Raises InvalidRecord, naming the row key, the field and the rule, never the value."""
@@ -137,14 +149,19 @@ class RecordMapper:
         except InvalidRecord as error:
             error.field = error.field or name
             raise
-        match = payload.get(self._form.match)
-        if not match or match == clear:
-            raise InvalidRecord(
-                "null_match", "the match field has no value, so no object can be found", self._form.match
-            )
-        match_value = self._form.normalise(str(match))
-        body = _encode(payload)
+        match_value = "" if self._form.match is None else self._match(self._form.match, payload)
+        body = _encode(payload if self._steady is None else self._steady(payload))
         return key, match_value, payload, body, fingerprint(body)
+
+    def _match(self, name: str, payload: Payload) -> str:
+        match = payload.get(name)
+        if not match or match == self._form.clear:
+            raise InvalidRecord("null_match", "the match field has no value, so no object can be found", name)
+        return self._form.normalise(str(match))
+
+    def cleared(self) -> Payload:
+        """Return the payload that empties the sync's fields, the match and constants apart."""
+        return {name: self._form.clear for name, *_ in self._fields if name != self._form.match}
 
     def _key(self, record: Record) -> RowKey:
         """Return the row key: a JSON array of the key columns' values."""
@@ -157,7 +174,9 @@ class RecordMapper:
 
 def mapping_version(sync: Sync, form: Form, columns: Mapping[str, Json], key_properties: Sequence[str]) -> bytes:
     """Return 16 bytes that change whenever the same record could be mapped to another payload or key."""
-    rules = sorted((name, rule.column, rule.constant, rule.nulls or sync.nulls) for name, rule in form.fields.items())
+    rules = sorted(
+        (name, rule.column, rule.constant, rule.nulls or sync.nulls, rule.when) for name, rule in form.fields.items()
+    )
     types = sorted((name, _encode(schema).decode()) for name, schema in columns.items())
     facts = (__version__, sync.object, form.match, form.version, rules, types, list(key_properties))
     return blake2b(repr(facts).encode(), digest_size=16).digest()

@@ -133,10 +133,10 @@ class Reader:
                 ) from None
             self._line(rest)
         self.flush()
-        for opened in {id(stream.opened): stream.opened for stream in self._outputs()}.values():
+        for stream in {id(stream.opened): stream for stream in self._outputs()}.values():
             # A sync that several streams feed is complete when all of them are.
-            if all(stream.complete for stream in self._outputs() if stream.opened is opened):
-                self._delivery.complete(opened)
+            complete = all(other.complete for other in self._outputs() if other.opened is stream.opened)
+            self._delivery.end(stream.opened, stream.mapper, complete=complete)
 
     def flush(self) -> None:
         """Hand the group of records over."""

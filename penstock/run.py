@@ -26,8 +26,8 @@ from penstock.mapping import RecordMapper
 from penstock.policy import Policy
 from penstock.reading import Reader, RegisterStream
 from penstock.records import Destination, Json, Sync
-from penstock.settlement import told
-from penstock.syncs import check_overlaps, load_syncs, nearest
+from penstock.settlement import ENDS, told
+from penstock.syncs import check_abilities, check_overlaps, load_syncs, nearest
 
 STATE_INTERVAL = 1.0
 """seconds between STATE lines: Meltano stores each one in the loop that also moves the records"""
@@ -181,12 +181,11 @@ class Run:
 
     def _balance(self) -> None:
         """Hold the counts against each other: a row that is nowhere would be a lost row."""
-        if self._checkpoint.unsettled:
+        if self._checkpoint.unsettled != self._delivery.withheld:
             raise AssertionError("rows are unsettled at the end of the run")
         for stream, opened in self._delivery.syncs.items():
             c = opened.counts
-            ends = ("unchanged", "created", "updated", "invalid", "rejected", "coalesced", "filtered")
-            if c["read"] != sum(c[end] for end in ends):
+            if c["read"] + c["swept"] + c["replayed"] != sum(c[end] for end in ENDS):
                 raise AssertionError(f"the counts of stream {stream} do not add up")
 
     def _wait(self, now: float, *, reading: bool) -> bool:
@@ -263,6 +262,7 @@ class Run:
         for sync in self._syncs.values():
             if sync.fields is not None:
                 try:
+                    check_abilities(sync, self._destination.abilities)
                     self._destination.form(sync, None, (), self._ask)
                 except Misconfigured as error:
                     mistakes += error.mistakes

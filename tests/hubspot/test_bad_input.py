@@ -81,7 +81,11 @@ def test_what_is_right_is_delivered(tmp_path: Path, sandbox: Sandbox) -> None:
         ({"syncs": synced(object="companies")}, ["object 'companies' is not one that this version syncs"]),
         ({"syncs": synced(fields={"email": "mail", "fristname": "first"})}, ["(did you mean 'firstname'?)"]),
         ({"syncs": synced(match="firstname")}, ["'firstname' is not unique", "unique are customer_key, email"]),
-        ({"syncs": synced(mode="mirror", nulls="x")}, ["people.mode: not there yet", "nulls: expected", "2 mistakes"]),
+        (
+            {"syncs": synced(mode="miror", nulls="x")},
+            ["people.mode: expected upsert or", "nulls: expected", "2 mistakes"],
+        ),
+        ({"syncs": synced(mode="mirror")}, ["does not know how to archive contacts", "use a mode that needs none"]),
         ({"syncs_file": "syncs.yml"}, ["settings syncs and syncs_file are both given"]),
         ({"syncs": None, "syncs_file": "none.yml"}, ["setting syncs_file: cannot read"]),
         ({"ledger_path": "config.json/ledger.db"}, ["config.json/ledger.db cannot be made", "setting ledger_path"]),

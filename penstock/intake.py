@@ -12,7 +12,7 @@ from penstock.batching import Batcher, Lanes, key_identity, match_identity
 from penstock.checkpoint import Epoch
 from penstock.errors import InvalidRecord
 from penstock.ledger import Ledger
-from penstock.mapping import RecordMapper, decode_record, encode_payload, fingerprint, reject_key
+from penstock.mapping import RecordMapper, decode_record, encode_payload, fingerprint, kept, reject_key
 from penstock.records import Action, Batch, KnownRow, Limits, Rejected, Row, RowKey, Source, Sync
 from penstock.settlement import OpenSync, Settlement
 
@@ -93,6 +93,8 @@ class Intake:
             return False
         if self._lanes.tail(match_identity(row.sync, row.match)) is not ahead:
             return False
+        if isinstance(ahead.record, bytes) or isinstance(row.record, bytes):
+            return False  # texts of records do not merge, and a reject keeps what was read last
         payload = {**ahead.payload, **row.payload}
         body = row.body if payload == row.payload and list(payload) == list(row.payload) else encode_payload(payload)
         if not self._batcher.fits(ahead, len(body) - len(ahead.body)):
@@ -100,8 +102,7 @@ class Intake:
         ahead.payload, ahead.body = payload, body
         ahead.fingerprint = fingerprint(body)
         ahead.source_mark = row.source_mark if body is row.body else None
-        if isinstance(ahead.record, dict) and isinstance(row.record, dict):
-            ahead.record = {**ahead.record, **row.record}
+        ahead.record = {**ahead.record, **row.record}
         ahead.epochs += row.epochs
         return True
 
@@ -157,20 +158,21 @@ class Intake:
 
 def _mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch) -> Row:
     """Make the Row of a record; one that cannot be mapped keeps its key, so that it keeps its place in the order."""
+    weight = len(source.record) if isinstance(source.record, bytes) else 0
     try:
         if source.invalid is not None:
             raise source.invalid
         record = decode_record(source.record) if isinstance(source.record, bytes) else source.record
     except InvalidRecord as why:
         key = source.key or reject_key(source.record)
-        return Row(sync, key, "", {}, b"", b"", None, source.record, [epoch], invalid=why)
+        return Row(sync, key, "", {}, b"", b"", None, kept(source.record), [epoch], invalid=why, weight=weight)
     try:
         key, match, payload, body, mark = mapper.map(record)
     except InvalidRecord as why:
         key = RowKey(why.row_key) if why.row_key is not None else reject_key(record)
-        return Row(sync, key, "", {}, b"", b"", None, record, [epoch], invalid=why)
-    weight = len(source.record) if isinstance(source.record, bytes) else len(body)
-    return Row(sync, key, match, payload, body, mark, source.mark, record, [epoch], weight=weight)
+        return Row(sync, key, "", {}, b"", b"", None, kept(record), [epoch], invalid=why, weight=weight)
+    weight = weight or len(body)
+    return Row(sync, key, match, payload, body, mark, source.mark, kept(record), [epoch], weight=weight)
 
 
 def is_delivered(known: KnownRow | None, row: Row) -> bool:

@@ -87,7 +87,7 @@ def storm(account: Account, seed: int = 0) -> Figures:
 class _Storm:
     def __init__(self, account: Account, seed: int) -> None:
         self.account = account
-        self.chance = Random(seed)
+        self.chance = Random(seed)  # noqa: S311 - a simulation
         self.server = Server(account)
         limits = Limits(
             rows=100,
@@ -96,7 +96,7 @@ class _Storm:
             requests=max(1, account.limit * account.documented // 100),
             window=account.window,
         )
-        self.pace = Pace(limits, Policy(), Random(seed + 1))
+        self.pace = Pace(limits, Policy(), Random(seed + 1))  # noqa: S311 - a simulation
         self.figures = Figures()
         self.events: list[tuple[float, int, str, tuple[bool, int, float]]] = []
         self.number = 0

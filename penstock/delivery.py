@@ -20,6 +20,7 @@ from typing_extensions import assert_never
 
 from penstock import judgement
 from penstock.batching import Batcher, Lanes, halves
+from penstock.budget import Budget
 from penstock.checkpoint import Checkpoint, Epoch
 from penstock.endings import Endings
 from penstock.errors import (
@@ -34,6 +35,7 @@ from penstock.errors import (
 from penstock.intake import Intake
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
+from penstock.pace import Pace
 from penstock.policy import Policy
 from penstock.records import (
     Again,
@@ -51,7 +53,6 @@ from penstock.records import (
     Unknown,
 )
 from penstock.settlement import OpenSync, Settlement
-from penstock.throttle import Throttle
 
 Answer = Response | NoAnswer
 
@@ -89,7 +90,9 @@ class Delivery:
         self._chance = chance or Random()  # noqa: S311 - jitter, no secret
         self._lanes = Lanes()
         self._batcher = Batcher(destination.limits, self.policy.batch_age)
-        self.pace = Pace(destination.limits, self.policy, self._chance, Budget(ledger, destination.limits.window))
+        self.pace = Pace(
+            destination.limits, self.policy, self._chance, Budget(ledger, destination.limits.window, self._chance)
+        )
         self._settlement = Settlement(ledger, checkpoint, self._lanes)
         self._intake = Intake(destination, ledger, self._lanes, self._batcher, self._settlement)
         self._endings = Endings(ledger, self._lanes, self._settlement, self._intake, self.policy)
@@ -224,7 +227,8 @@ class Delivery:
             self._commit()
 
     def _commit(self) -> None:
-        self.pace.reserve(self._now, len(self._sendable) + len(self._intended))
+        backlog = len(self._sendable) + len(self._intended)
+        self.pace.reserve(self._now, backlog, last=self.stopped is not None)
         self._settlement.commit()
         self._answered = 0
         self._sendable.extend(self._intended)
@@ -295,18 +299,11 @@ class Delivery:
         self._conclude(opened, batch, [outcome] * len(batch.rows))
 
     def _slow_down(self, opened: OpenSync, batch: Batch, refusal: Throttled) -> Retry:
-        """Wait as told, or longer each time. Being throttled is no failure of a row, so it has a budget of its own."""
         opened.counts["throttled"] += 1
-        wait, excused = self.pace.throttled(refusal, self._now)
-        if excused:
-            _excuse(batch)
-        return Retry(str(refusal), wait)
+        return Retry(str(refusal), self.pace.throttled(refusal, self._now, batch.rows))
 
     def _failed(self, batch: Batch) -> None:
-        """Note that a request failed; when the destination fails everybody, that is no failure of the rows."""
-        fault, excused = self.pace.failed(self._now)
-        if excused:
-            _excuse(batch)
+        fault = self.pace.failed(self._now, batch.rows)
         if fault is not None:
             self.stop(fault)
 
@@ -339,7 +336,6 @@ class Delivery:
         opened.counts["unknown"] += len(doubtful)
         self._settlement.close_intent(opened, batch, doubtful)
         if delivered:
-            self._throttled_in_a_row = 0
             self._settlement.delivered(opened, delivered)
         if rejected:
             self._settlement.rejected(opened, rejected, "rejected")
@@ -353,6 +349,10 @@ class Delivery:
         if not later:
             return
         if self._out_of_attempts(opened, [row for row, _, _ in later], later[0][1]):
+            return
+        absurd = self.policy.retry.absurd([after for _, _, after in later])
+        if absurd is not None:
+            self.stop(absurd)
             return
         opened.counts["retried"] += len(later)
         waits: dict[float | None, list[Row]] = {}
@@ -388,5 +388,6 @@ class Delivery:
 
     def verdict(self) -> Stop | None:
         """End a run that was read to its end, and judge it."""
+        self.pace.reserve(self._now, 0, last=True)
         self._settlement.remember_mappings(self.syncs.values())
         return self._endings.guarded or judgement.too_many_rejects(self.syncs.values(), self.policy)

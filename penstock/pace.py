@@ -6,11 +6,14 @@ of `succeed`, `throttled` and `failed`.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from random import Random
 
+from penstock.budget import Budget
 from penstock.errors import Fault, Throttled
 from penstock.policy import Policy
-from penstock.records import Gauge, Limits
+from penstock.records import Gauge, Limits, Row
 from penstock.retry import Patience
 from penstock.throttle import Sent, Throttle
 
@@ -21,7 +24,7 @@ BLIPS = 3
 class Pace:
     """Tells when the next request may go. Times are of a monotonic clock, in seconds."""
 
-    def __init__(self, limits: Limits, policy: Policy, chance: Random) -> None:
+    def __init__(self, limits: Limits, policy: Policy, chance: Random, budget: Budget | None = None) -> None:
         self.throttle = Throttle(limits.requests, limits.window, limits.concurrency)
         self.patience = Patience(policy.retry)
         self.waited = 0.0
@@ -29,6 +32,7 @@ class Pace:
         self.daily_limit: int | None = None
         self.daily_remaining: int | None = None
         """what the answers last said of the account's daily quota"""
+        self._budget = budget
         self._policy = policy
         self._chance = chance
         self._most_lanes = limits.concurrency
@@ -39,20 +43,49 @@ class Pace:
         self._held_back_since: float | None = None
 
     def ready_at(self, now: float) -> float:
-        """Return when the next request may go, which is at once if not after `now`; infinity: not before an answer."""
+        """Return when to try the next request, which is at once if not after `now`; infinity: not before an answer."""
+        at = self._free_at(now)
+        if self._budget is not None and self.must_reserve(now, 1):
+            return min(at, max(now, self._budget.next_try))
+        return at
+
+    def _free_at(self, now: float) -> float:
         if self._left is not None and self._left <= 0:
-            return float("inf")
-        return self.throttle.ready_at(now)
+            return now if self.throttle.under_way == 0 else math.inf
+        if self._budget is None:
+            return self.throttle.ready_at(now)
+        if now >= self._budget.good_until:
+            return max(now, self._budget.next_try)
+        self.throttle.share = self._budget.share
+        return max(self.throttle.ready_at(now), self._budget.paused_until)
+
+    def must_reserve(self, now: float, backlog: int) -> bool:
+        """Tell whether the budget has to be asked before one of `backlog` requests can go."""
+        if self._budget is None or not backlog:
+            return False
+        return self._budget.must_reserve(now, self.throttle.held(now), self.throttle.limit)
+
+    def reserve(self, now: float, backlog: int, *, last: bool = False) -> None:
+        """Agree with the account's other processes on what may be sent next. It counts once the ledger is committed.
+
+        `last` says that nothing more will be.
+        """
+        if self._budget is not None:
+            throttle = self.throttle
+            held, until = throttle.held(now), throttle.paused_until
+            self._budget.reserve(now, held, backlog, throttle.limit, until, last=last)
 
     def may_go(self, now: float) -> bool:
         """Tell whether a request that is ready may go now; the time that it may not is counted as waited."""
-        ready = self.ready_at(now) <= now
-        if not ready and self._held_back_since is None and self.throttle.under_way < self.throttle.most_lanes:
-            self._held_back_since = now
-        elif ready and self._held_back_since is not None:
+        agreed = self._budget is None or now < self._budget.good_until
+        spent = self._left is not None and self._left <= 0
+        may = agreed and not spent and self._free_at(now) <= now
+        if may and self._held_back_since is not None:
             self.waited += now - self._held_back_since
             self._held_back_since = None
-        return ready
+        elif not may and self._held_back_since is None and self.throttle.under_way < self.throttle.most_lanes:
+            self._held_back_since = now
+        return may
 
     def take(self, ticket: int, now: float) -> None:
         """Count a request as sent."""
@@ -74,8 +107,8 @@ class Pace:
         self.patience.answered()
         self.throttle.succeed()
 
-    def throttled(self, refusal: Throttled, now: float) -> tuple[float, bool]:
-        """Slow down. Returns the seconds to wait, and whether the budget still excuses it.
+    def throttled(self, refusal: Throttled, now: float, rows: Sequence[Row] = ()) -> float:
+        """Slow down, and return the seconds to wait. It is no failure of the rows, up to a budget of its own.
 
         What the answer names is waited. Where it names nothing, the API's window is, in which its limit is over; and
         when that was not enough, longer each time.
@@ -89,26 +122,29 @@ class Pace:
             more = self._policy.retry.wait(again, self._chance) if again > 0 else 0.0
             wait = min(self.throttle.window + more, self._policy.retry.longest)
         self.throttle.pause(now + wait)
-        return wait, self._throttled_in_a_row <= self._policy.throttled_in_a_row
+        if self._throttled_in_a_row <= self._policy.throttled_in_a_row:
+            _excuse(rows)
+        return wait
 
-    def failed(self, now: float) -> tuple[Fault | None, bool]:
-        """Note a failure: no answer, or one that says nothing. Returns why the run must end, if it must, and whether
-        the row's own budget is excused: the destination fails everybody, so it says nothing against this row.
+    def failed(self, now: float, rows: Sequence[Row] = ()) -> Fault | None:
+        """Note a failure: no answer, or one that says nothing. Returns why the run must end, if it must.
 
-        A destination that is down gets one request at a time, later each time.
+        A destination that is down gets one request at a time, later each time. It fails every request then, which
+        says nothing against these rows, so their own budget is not charged.
         """
         spent = self.patience.failed(now)
         if self.patience.in_a_row > BLIPS and self._answer.at >= self._down_at:
             self._down_in_a_row += 1
             self._down_at = now
             self.throttle.pause(now + self._policy.retry.wait(self._down_in_a_row, self._chance))
-        fault = None
-        if spent is not None:
-            fault = Fault(
-                f"the destination fails too often: {spent}",
-                "the rows concerned were not acknowledged; run again when the destination answers",
-            )
-        return fault, self.patience.in_a_row > 1
+        if self.patience.in_a_row > 1:
+            _excuse(rows)
+        if spent is None:
+            return None
+        return Fault(
+            f"the destination fails too often: {spent}",
+            "the rows concerned were not acknowledged; run again when the destination answers",
+        )
 
     def quota_spent(self) -> Fault | None:
         """Return why nothing more may be sent today: the daily quota is down to what is kept for others."""
@@ -127,3 +163,8 @@ class Pace:
         if self.daily_remaining is None:
             return None
         return self.daily_remaining - self.throttle.under_way - self._policy.quota_reserve.calls(self.daily_limit)
+
+
+def _excuse(rows: Sequence[Row]) -> None:
+    for row in rows:
+        row.attempts -= 1

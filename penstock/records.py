@@ -319,7 +319,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Gauge:
-    """What an answer's headers say about the rate limit: `requests` per `window` seconds, `remaining` now; and the daily quota."""
+    """What an answer's headers say about the rate limit: `requests` per `window` seconds, `remaining` now."""
 
     requests: int
     window: float

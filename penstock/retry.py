@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from random import Random
 
 import backoff
+
+from penstock.errors import Fault
 
 FOREVER = 1e9
 """seconds; what is longer makes no difference"""
@@ -61,6 +63,16 @@ class RetryPolicy:
     outage: float = 120.0
     spare: int = 100
     share: float = 0.5
+
+    def absurd(self, asked: Sequence[float | None]) -> Fault | None:
+        """Return why the run must end, where an answer asks for a longer wait than a run should wait."""
+        most = max((after for after in asked if after is not None), default=0.0)
+        if most <= self.longest:
+            return None
+        return Fault(
+            f"the destination asks for a pause of {most:.0f} seconds, a run waits for {self.longest:.0f} at most",
+            "run again after that time; what was delivered stays acknowledged",
+        )
 
     def wait(self, attempt: int, chance: Random, after: float | None = None) -> float:
         """Return the seconds to wait before the attempt that follows `attempt` (1 is the first), never below `after`.

@@ -55,7 +55,7 @@ class Throttle:
         self._free_at: list[float] = []
         """when the slots of answered requests are free again, in order"""
         self._fastest = math.inf
-        self._paused_until = 0.0
+        self.paused_until = 0.0
         self._lowered_at = -math.inf
         self._trying = True
         """until an answer has shown that all is well, one request at a time"""
@@ -75,13 +75,11 @@ class Throttle:
 
     @property
     def allowed(self) -> int:
-        """Return how many requests may be in a window; at least one, or nothing would ever be learnt."""
+        """Return how many requests may be in a window; our share aside at least one, or nothing would be learnt."""
         most = min(float(self.limit), self._rate())
         if self._others >= 1:
             most = min(most, self.limit - self._others - min(self._lanes / 4, 3) - math.sqrt(self._others))
-        if self.share is not None:
-            most = min(most, self.share)
-        return max(1, int(most))
+        return max(1, int(most)) if self.share is None else min(max(1, int(most)), self.share)
 
     @property
     def under_way(self) -> int:
@@ -100,7 +98,7 @@ class Throttle:
         excess = self.held(now) - self.allowed
         if excess >= len(self._free_at):
             return math.inf
-        return self._paused_until if excess < 0 else max(self._paused_until, self._free_at[excess])
+        return self.paused_until if excess < 0 else max(self.paused_until, self._free_at[excess])
 
     def take(self, ticket: int, now: float) -> None:
         """Count a request as sent."""
@@ -140,7 +138,7 @@ class Throttle:
 
     def pause(self, until: float) -> None:
         """Send nothing before `until`, and then one request at a time until one has succeeded."""
-        self._paused_until = max(self._paused_until, until)
+        self.paused_until = max(self.paused_until, until)
         self._trying = True
 
     def _rate(self) -> float:
@@ -151,7 +149,7 @@ class Throttle:
         grown = max(0.0, self._progress - (RAMP if self._measured else PLATEAU))
         if self._measured:
             return self._ceiling * ramp * (1 + grown / RAMP)
-        return self._ceiling * ramp * GROWTH**grown
+        return self._ceiling * ramp * math.pow(GROWTH, grown)
 
     def _learn(self, gauge: Gauge, sent: Sent, now: float) -> None:
         self.limit = max(1, gauge.requests)

@@ -52,9 +52,10 @@ class Throttle:
         self.most_lanes = max(1, concurrency)
         self._lanes = float(self.most_lanes)
         self._under_way: dict[int, Sent] = {}
-        self._free_at: list[float] = []
-        """when the slots of answered requests are free again, in order"""
+        self._spent: list[float] = []
+        """when the slots of answered requests are free again, plus the fastest answer's time; in order"""
         self._fastest = math.inf
+        self._answers = 0
         self.paused_until = 0.0
         self._lowered_at = -math.inf
         self._trying = True
@@ -88,17 +89,22 @@ class Throttle:
 
     def held(self, now: float) -> int:
         """Return how many of our requests are in the window."""
-        del self._free_at[: bisect_right(self._free_at, now)]
-        return len(self._under_way) + len(self._free_at)
+        del self._spent[: bisect_right(self._spent, now + self._least)]
+        return len(self._under_way) + len(self._spent)
+
+    @property
+    def _least(self) -> float:
+        """Return how long a request takes at least; the fewer answers there were, the less is known of that."""
+        return self._fastest * (1 - 1 / self._answers) if self._answers else 0.0
 
     def ready_at(self, now: float) -> float:
         """Return when the next request may go, which is at once if not after `now`; infinity: not before an answer."""
         if len(self._under_way) >= self.lanes(now):
             return math.inf
         excess = self.held(now) - self.allowed
-        if excess >= len(self._free_at):
+        if excess >= len(self._spent):
             return math.inf
-        return self.paused_until if excess < 0 else max(self.paused_until, self._free_at[excess])
+        return self.paused_until if excess < 0 else max(self.paused_until, self._spent[excess] - self._least)
 
     def take(self, ticket: int, now: float) -> None:
         """Count a request as sent."""
@@ -111,7 +117,8 @@ class Throttle:
         if gauge is not None:
             self._learn(gauge, sent, now)
         self._fastest = min(self._fastest, took)
-        insort(self._free_at, sent.at + self.window * (1 + SLACK) + took - self._fastest)
+        self._answers += 1
+        insort(self._spent, sent.at + self.window * (1 + SLACK) + took)
         return sent
 
     def succeed(self) -> None:
@@ -158,6 +165,6 @@ class Throttle:
             return
         self._measured = True
         others = max(0.0, self.limit - gauge.remaining - sent.held)
-        faded = self._others - self.limit * (now - self._others_at) / self.window
+        faded = self._others - self.limit * max(0.0, now - self._others_at) / self.window
         self._others = max(others, faded)
         self._others_at = now

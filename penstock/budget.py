@@ -47,9 +47,6 @@ class Book(Protocol):
 
 @dataclass
 class _Peer:
-    beat: int
-    alive_at: float
-    """of our monotonic clock"""
     granted: int
     hungry: bool
 
@@ -70,7 +67,10 @@ class Budget:
         self._granted = 0
         """what the others think that we may have"""
         self._beat = 0
-        self._peers: dict[int, _Peer] = {}
+        self._peers: list[_Peer] = []
+        """those that are alive"""
+        self._beats: dict[int, tuple[int, float]] = {}
+        """by run: the beat last seen, and when its holder was last known to be alive, of our monotonic clock"""
         self._looked_at = -math.inf
         self._tried_at = -math.inf
         self._hungry = False
@@ -115,9 +115,9 @@ class Budget:
 
     def _agree(self, now: float, held: int, more: int, limit: int) -> None:
         goal = min(limit, held + more)
-        hungry = [peer for peer in self._peers.values() if peer.hungry]
-        modest = sum(peer.granted for peer in self._peers.values() if not peer.hungry)
-        free = limit - sum(peer.granted for peer in self._peers.values())
+        hungry = [peer for peer in self._peers if peer.hungry]
+        modest = sum(peer.granted for peer in self._peers if not peer.hungry)
+        free = limit - sum(peer.granted for peer in self._peers)
         fair = limit
         if hungry:
             fair = max(0, limit - modest) // (1 + len(hungry))
@@ -130,27 +130,23 @@ class Budget:
 
     @property
     def _crowded(self) -> bool:
-        return any(peer.hungry for peer in self._peers.values())
+        return any(peer.hungry for peer in self._peers)
 
     def _look(self, now: float) -> None:
-        """Read what the others have reserved; forget those that are long gone."""
+        """Read what the others have reserved; those that are long gone do not count."""
         self._looked_at = now
         wall = self._book.wall()
         found = self._book.look(
             "select run, beat, at, granted, hungry, pause from throttle where run>0 and run<>?", (self._book.run,)
         )
-        peers: dict[int, _Peer] = {}
+        self._peers = []
         for run, beat, at, granted, hungry, pause in found:
-            known = self._peers.get(run)
-            if known is not None and known.beat == beat:
-                alive_at = known.alive_at
-            else:
+            known = self._beats.get(run)
+            if known is None or known[0] != beat:
                 age = max(0.0, wall - at) if known is None else 0.0
-                alive_at = now - age
-                self.paused_until = max(self.paused_until, now + pause - age)
-            lasts = self._term + self._window + LATE
-            if now - alive_at < lasts:
-                # One that has not renewed cannot send, so nobody has to leave anything for it.
-                active = bool(hungry) and now - alive_at < self._term
-                peers[run] = _Peer(beat, alive_at, granted, active)
-        self._peers = peers
+                self._beats[run] = known = (beat, now - age)
+                self.paused_until = max(self.paused_until, now - age + pause)
+            silent = now - known[1]
+            if silent < self._term + self._window + LATE:
+                # One that has not renewed cannot send, so nobody has to make room for it.
+                self._peers.append(_Peer(granted, bool(hungry) and silent < self._term))

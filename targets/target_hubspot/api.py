@@ -7,10 +7,9 @@ so rows are found again by trace id, by id or by key, and a row that nobody ment
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
-
-import re
 
 import msgspec
 
@@ -184,7 +183,7 @@ class HubSpot:
         return outcomes
 
     def gauge(self, response: Response) -> Gauge | None:
-        """Read the ten-second window and the day off the headers; search answers have none, OAuth no day (documented)."""
+        """Read the ten-second window and the day off the headers; search has none, OAuth no day (documented)."""
         try:
             requests = int(response.headers["x-hubspot-ratelimit-max"])
             window = int(response.headers.get("x-hubspot-ratelimit-interval-milliseconds", "10000")) / 1000

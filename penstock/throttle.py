@@ -22,9 +22,14 @@ RAMP = 1.0
 STALE = 0.05
 """windows after which what is known of the others is so old that one request goes ahead to ask"""
 PLATEAU = 40.0
-"""windows of successful requests for which a ceiling without headers is believed; each try above it costs a window"""
+"""windows of successful requests for which a ceiling without headers is believed, less where it is far below the limit
+that the target names; each try above a true ceiling costs a window"""
 GROWTH = 1.02
-"""by which the rate grows in each window after that"""
+"""by which the rate grows in the first window after that, and faster from then on"""
+SUSPICION = 30.0
+"""windows for which others are reckoned with after they have been seen"""
+FLOOR = 8
+"""part of the limit below which refusals that our own rate cannot explain do not push it"""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Sent:
     at: float
     held: int
     """requests of ours in the window when it went, itself included"""
+    number: int = 0
 
 
 class Throttle:
@@ -52,6 +58,7 @@ class Throttle:
         self.most_lanes = max(1, concurrency)
         self._lanes = float(self.most_lanes)
         self._under_way: dict[int, Sent] = {}
+        self._number = 0
         self._spent: list[float] = []
         """when the slots of answered requests are free again, plus the fastest answer's time; in order"""
         self._fastest = math.inf
@@ -64,6 +71,8 @@ class Throttle:
         """answers tell how much of the window is used"""
         self._others = 0.0
         self._others_at = 0.0
+        self._alone_from = -math.inf
+        """until then there may be others, even where an answer's numbers could be explained without"""
         self._ceiling: float | None = None
         """requests of ours in a window when the last 429 came; None before the first, and when it is outgrown"""
         self._progress = 0.0
@@ -108,7 +117,8 @@ class Throttle:
 
     def take(self, ticket: int, now: float) -> None:
         """Count a request as sent."""
-        self._under_way[ticket] = Sent(now, self.held(now) + 1)
+        self._number += 1
+        self._under_way[ticket] = Sent(now, self.held(now) + 1, self._number)
 
     def answered(self, ticket: int, now: float, gauge: Gauge | None = None) -> Sent:
         """Take note that a request is over, and of what its answer's headers say; return what is known of it."""
@@ -137,7 +147,12 @@ class Throttle:
         """
         if sent.at < self._lowered_at:
             return False
-        self._ceiling = float(max(1, min(self.limit, sent.held - 1, self.allowed)))
+        self._alone_from = now + SUSPICION * self.window
+        allowed = self.allowed
+        if 2 * sent.held >= allowed:
+            self._ceiling = float(max(1, min(sent.held - 1, allowed)))
+        else:  # we were far below what we thought allowed: that was not our rate, and says nothing of the limit
+            self._ceiling = max(allowed, self.limit / FLOOR)
         self._progress = 0.0
         self._lanes = max(1.0, self._lanes / 2)
         self._lowered_at = now
@@ -153,10 +168,11 @@ class Throttle:
         if self._ceiling is None:
             return math.inf
         ramp = 0.5 + (NEAR - 0.5) * min(1.0, self._progress / RAMP)
-        grown = max(0.0, self._progress - (RAMP if self._measured else PLATEAU))
         if self._measured:
-            return self._ceiling * ramp * (1 + grown / RAMP)
-        return self._ceiling * ramp * math.pow(GROWTH, grown)
+            return self._ceiling * ramp * (1 + max(0.0, self._progress - RAMP) / RAMP)
+        believed = PLATEAU * min(1.0, 1.5 * self._ceiling / self.limit)
+        grown = max(0.0, self._progress - believed)
+        return self._ceiling * ramp * math.pow(GROWTH, min(grown * (1 + grown / 10), 1000.0))
 
     def _learn(self, gauge: Gauge, sent: Sent, now: float) -> None:
         self.limit = max(1, gauge.requests)
@@ -165,6 +181,10 @@ class Throttle:
             return
         self._measured = True
         others = max(0.0, self.limit - gauge.remaining - sent.held)
+        if others > self._number - sent.number:
+            self._alone_from = now + SUSPICION * self.window
+        elif now >= self._alone_from:
+            others = 0.0  # these are our own: requests overtake each other
         faded = self._others - self.limit * max(0.0, now - self._others_at) / self.window
         self._others = max(others, faded)
         self._others_at = now

@@ -76,25 +76,38 @@ class Budget:
         self._hungry = False
         self._told_pause = -math.inf
 
-    def must_reserve(self, now: float, held: int, limit: int) -> bool:
-        """Tell whether nothing can be sent, or others cannot go on, before the next `reserve` is committed."""
+    def due(self, now: float, held: int, limit: int) -> float:
+        """Return when `reserve` has to be committed before more can be sent, or before others can go on."""
         if self._hungry or self._crowded:
-            return now >= self._tried_at + self._term / 4
-        return now >= self.good_until or (self.share <= held and self.share < limit)
+            return self._tried_at + self._term / 4
+        if self.share > limit or (self.share <= held and self.share < limit):
+            return now
+        return self.good_until
 
     @property
-    def next_try(self) -> float:
-        """Return when a reservation that could not be had will be tried again."""
-        return self._tried_at + self._term / 4
+    def of_others(self) -> int:
+        """Return how many requests of a window are reserved by others."""
+        return sum(peer.granted for peer in self._peers)
 
-    def reserve(self, now: float, held: int, backlog: int, limit: int, paused_until: float, *, last: bool) -> None:
+    def reserve(
+        self,
+        now: float,
+        held: int,
+        backlog: int,
+        limit: int,
+        paused_until: float,
+        *,
+        trying: bool = False,
+        last: bool = False,
+    ) -> None:
         """Reserve for what is about to be sent, in the transaction that is about to be committed.
 
-        `held` requests of ours are in the window, `backlog` more are ready; `limit` is the account's. `last` gives
-        back what will not be used. Most commits need no more than a look at the clock.
+        `held` requests of ours are in the window, `backlog` more are ready; `limit` is the account's. Who is `trying`
+        sends one at a time, and may not know the limit yet. `last` gives back what will not be used. Most commits need
+        no more than a look at the clock.
         """
-        chunk = max(LEAST, limit // 8)
-        plenty = self.share >= min(limit, held + chunk // 2) and now < self.good_until - self._term / 2
+        chunk = 1 if trying else max(LEAST, limit // 8)
+        plenty = limit >= self.share >= min(limit, held + max(1, chunk // 2)) and now < self.good_until - self._term / 2
         news = paused_until > self._told_pause and paused_until > now
         if self._peers or now >= self._looked_at + self._term / 4:
             self._look(now)
@@ -117,7 +130,7 @@ class Budget:
         goal = min(limit, held + more)
         hungry = [peer for peer in self._peers if peer.hungry]
         modest = sum(peer.granted for peer in self._peers if not peer.hungry)
-        free = limit - sum(peer.granted for peer in self._peers)
+        free = limit - self.of_others
         fair = limit
         if hungry:
             fair = max(0, limit - modest) // (1 + len(hungry))

@@ -44,10 +44,7 @@ class Pace:
 
     def ready_at(self, now: float) -> float:
         """Return when to try the next request, which is at once if not after `now`; infinity: not before an answer."""
-        at = self._free_at(now)
-        if self._budget is not None and self.must_reserve(now, 1):
-            return min(at, max(now, self._budget.next_try))
-        return at
+        return min(self._free_at(now), max(now, self._reserve_at(now)))
 
     def _free_at(self, now: float) -> float:
         if self._left is not None and self._left <= 0:
@@ -55,15 +52,18 @@ class Pace:
         if self._budget is None:
             return self.throttle.ready_at(now)
         if now >= self._budget.good_until:
-            return max(now, self._budget.next_try)
+            return math.inf
         self.throttle.share = self._budget.share
         return max(self.throttle.ready_at(now), self._budget.paused_until)
 
+    def _reserve_at(self, now: float) -> float:
+        if self._budget is None:
+            return math.inf
+        return self._budget.due(now, self.throttle.held(now), self.throttle.limit_left(now))
+
     def must_reserve(self, now: float, backlog: int) -> bool:
         """Tell whether the budget has to be asked before one of `backlog` requests can go."""
-        if self._budget is None or not backlog:
-            return False
-        return self._budget.must_reserve(now, self.throttle.held(now), self.throttle.limit)
+        return backlog > 0 and self._reserve_at(now) <= now
 
     def reserve(self, now: float, backlog: int, *, last: bool = False) -> None:
         """Agree with the account's other processes on what may be sent next. It counts once the ledger is committed.
@@ -73,13 +73,14 @@ class Pace:
         if self._budget is not None:
             throttle = self.throttle
             held, until = throttle.held(now), throttle.paused_until
-            self._budget.reserve(now, held, backlog, throttle.limit, until, last=last)
+            limit = throttle.limit_left(now)
+            self._budget.reserve(now, held, backlog, limit, until, trying=throttle.trying, last=last)
+            throttle.siblings = self._budget.of_others
 
     def may_go(self, now: float) -> bool:
         """Tell whether a request that is ready may go now; the time that it may not is counted as waited."""
-        agreed = self._budget is None or now < self._budget.good_until
         spent = self._left is not None and self._left <= 0
-        may = agreed and not spent and self._free_at(now) <= now
+        may = not spent and self._free_at(now) <= now
         if may and self._held_back_since is not None:
             self.waited += now - self._held_back_since
             self._held_back_since = None

@@ -55,6 +55,8 @@ class Throttle:
         self.window = window
         self.share: int | None = None
         """how many of the window's requests this process may have, as agreed with others; None is all of them"""
+        self.siblings = 0
+        """requests of a window that are reserved for other processes of ours, which keep to that"""
         self.most_lanes = max(1, concurrency)
         self._lanes = float(self.most_lanes)
         self._under_way: dict[int, Sent] = {}
@@ -65,7 +67,7 @@ class Throttle:
         self._answers = 0
         self.paused_until = 0.0
         self._lowered_at = -math.inf
-        self._trying = True
+        self.trying = True
         """until an answer has shown that all is well, one request at a time"""
         self._measured = False
         """answers tell how much of the window is used"""
@@ -81,15 +83,23 @@ class Throttle:
     def lanes(self, now: float) -> int:
         """Return how many requests may be under way at a time."""
         stale = self._others >= 1 and now - self._others_at > STALE * self.window
-        return 1 if self._trying or stale else int(self._lanes)
+        return 1 if self.trying or stale else int(self._lanes)
 
-    @property
-    def allowed(self) -> int:
+    def limit_left(self, now: float) -> int:
+        """Return how many requests a window has for us and the siblings, when the others have had theirs.
+
+        What is known of them is believed for a window, and fades in the next.
+        """
+        others = self._others * min(1.0, max(0.0, 2 - (now - self._others_at) / self.window))
+        if others < 1:
+            return self.limit
+        spare = min(self._lanes / 4, 3, self.limit / 16) + math.sqrt(others)  # they will not use what they used last
+        return max(1, int(self.limit - others - spare))
+
+    def allowed(self, now: float) -> int:
         """Return how many requests may be in a window; our share aside at least one, or nothing would be learnt."""
-        most = min(float(self.limit), self._rate())
-        if self._others >= 1:
-            most = min(most, self.limit - self._others - min(self._lanes / 4, 3) - math.sqrt(self._others))
-        return max(1, int(most)) if self.share is None else min(max(1, int(most)), self.share)
+        most = max(1, int(min(float(self.limit_left(now)), self._rate())))
+        return most if self.share is None else min(most, self.share)
 
     @property
     def under_way(self) -> int:
@@ -110,7 +120,7 @@ class Throttle:
         """Return when the next request may go, which is at once if not after `now`; infinity: not before an answer."""
         if len(self._under_way) >= self.lanes(now):
             return math.inf
-        excess = self.held(now) - self.allowed
+        excess = self.held(now) - self.allowed(now)
         if excess >= len(self._spent):
             return math.inf
         return self.paused_until if excess < 0 else max(self.paused_until, self._spent[excess] - self._least)
@@ -133,7 +143,7 @@ class Throttle:
 
     def succeed(self) -> None:
         """Recover a little: an answer came that did not ask for patience."""
-        self._trying = False
+        self.trying = False
         self._lanes = min(self.most_lanes, self._lanes + 1 / self._lanes)
         if self._ceiling is not None:
             self._progress += 1 / max(1.0, min(self.limit, self._rate()))
@@ -148,7 +158,7 @@ class Throttle:
         if sent.at < self._lowered_at:
             return False
         self._alone_from = now + SUSPICION * self.window
-        allowed = self.allowed
+        allowed = self.allowed(now)
         if 2 * sent.held >= allowed:
             self._ceiling = float(max(1, min(sent.held - 1, allowed)))
         else:  # we were far below what we thought allowed: that was not our rate, and says nothing of the limit
@@ -161,7 +171,7 @@ class Throttle:
     def pause(self, until: float) -> None:
         """Send nothing before `until`, and then one request at a time until one has succeeded."""
         self.paused_until = max(self.paused_until, until)
-        self._trying = True
+        self.trying = True
 
     def _rate(self) -> float:
         """Return the requests per window that what we know of refusals allows."""
@@ -180,7 +190,7 @@ class Throttle:
         if gauge.remaining is None:
             return
         self._measured = True
-        others = max(0.0, self.limit - gauge.remaining - sent.held)
+        others = max(0.0, self.limit - gauge.remaining - sent.held - self.siblings)
         if others > self._number - sent.number:
             self._alone_from = now + SUSPICION * self.window
         elif now >= self._alone_from:

@@ -219,7 +219,7 @@ def test_what_all_may_send_is_never_more_than_the_limit(limit: int, moves: list[
         tables[who].clock = clock if rows[who + 1][1] > 0 else 0.0
         budget, mine = budgets[who], sent[who]
         held = sum(at > now - WINDOW for at in mine)
-        if wants and budget.must_reserve(now, held, limit):
+        if wants and budget.due(now, held, limit) <= now:
             budget.reserve(now, held, wants, limit, 0.0, last=False)
         while wants and held < budget.share and now < budget.good_until:
             mine.append(now)
@@ -234,7 +234,7 @@ def test_a_row_from_the_future_is_waited_for_a_window_and_a_term_at_most(tmp_pat
     now = 0.0
     while budget.share == 0:
         now += 0.1
-        if budget.must_reserve(now, 0, LIMIT):
+        if budget.due(now, 0, LIMIT) <= now:
             budget.reserve(now, 0, 100, LIMIT, 0.0, last=False)
     assert WINDOW < now <= 1.5 * WINDOW
     assert budget.paused_until <= 3.2

@@ -109,7 +109,7 @@ def test_what_others_use_is_left_to_them() -> None:
     throttle = Throttle(100, 10.0, 1)
     throttle.take(0, 0.0)
     throttle.answered(0, 0.1, Gauge(requests=100, window=10.0, remaining=39))
-    assert 25 <= throttle.allowed <= 40
+    assert 25 <= throttle.allowed(0.1) <= 40
 
 
 def test_a_429_halves_rate_and_lanes_once_for_all_that_were_under_way_and_both_recover() -> None:
@@ -121,12 +121,12 @@ def test_a_429_halves_rate_and_lanes_once_for_all_that_were_under_way_and_both_r
     assert throttle.slow_down(refused[-1], 1.0)
     assert not throttle.slow_down(refused[-2], 1.0)
     throttle.succeed()
-    assert 40 <= throttle.allowed <= 41
+    assert 40 <= throttle.allowed(1.0) <= 41
     assert throttle.lanes(1.0) == 4
     allowed = []
     for _ in range(12_000):
         throttle.succeed()
-        allowed.append(throttle.allowed)
+        allowed.append(throttle.allowed(1.0))
     assert all(before <= after for before, after in pairwise(allowed))
     assert allowed[100] >= 75
     assert allowed[2000] < 80, "what was refused is not tried again at once"
@@ -260,7 +260,11 @@ def test_more_failures_than_the_budget_never_go_by(fails: list[bool]) -> None:
     policy = RetryPolicy(spare=20, share=0.5)
     patience = Patience(policy)
     for number, failed in enumerate(fails, 1):
-        spent = patience.failed(0.0) if failed else patience.answered()
+        spent = None
+        if failed:
+            spent = patience.failed(0.0)
+        else:
+            patience.answered()
         assert (spent is not None) == (failed and sum(fails[:number]) > 20 + 0.5 * number)
 
 

@@ -73,6 +73,7 @@ class RecordMapper:
         )
         self._decode_key = msgspec.json.Decoder(key, float_hook=Decimal).decode
         self.version = mapping_version(sync, form, columns, key_properties)
+        self.rules = rules_version(sync, form, columns, key_properties)
         self._constants: Payload = {}
         self._fields: list[Field] = []
         self._steady = without(sync.created_only) if sync.created_only else None
@@ -196,13 +197,23 @@ class RecordMapper:
         return RowKey(_encode(values).decode())
 
 
-def mapping_version(sync: Sync, form: Form, columns: Mapping[str, Json], key_properties: Sequence[str]) -> bytes:
-    """Return 16 bytes that change whenever the same record could be mapped to another payload or key."""
+def rules_version(sync: Sync, form: Form, columns: Mapping[str, Json], key_properties: Sequence[str]) -> bytes:
+    """Return 16 bytes that change whenever the user's mapping does: rows that were mapped before are to be read again.
+
+    Columns that no field is taken from do not count.
+    """
     rules = sorted(
         (name, rule.column, rule.constant, rule.nulls or sync.nulls, rule.when) for name, rule in form.fields.items()
     )
-    types = sorted((name, _encode(schema).decode()) for name, schema in columns.items())
-    facts = (__version__, sync.object, form.match, form.version, rules, types, list(key_properties))
+    used = {rule.column for rule in form.fields.values()}
+    types = sorted((name, _encode(schema).decode()) for name, schema in columns.items() if name in used)
+    facts = (sync.object, form.match, form.version, rules, types, list(key_properties))
+    return blake2b(repr(facts).encode(), digest_size=16).digest()
+
+
+def mapping_version(sync: Sync, form: Form, columns: Mapping[str, Json], key_properties: Sequence[str]) -> bytes:
+    """Return 16 bytes that change whenever the same record could be mapped to another payload or key."""
+    facts = (__version__, rules_version(sync, form, columns, key_properties), sorted(columns))
     return blake2b(repr(facts).encode(), digest_size=16).digest()
 
 

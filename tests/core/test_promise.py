@@ -308,5 +308,5 @@ def test_a_version_that_an_earlier_run_had_begun_proves_nothing(tmp_path: Path) 
         [schema_line(), record_line(1, "a@example.com", "a", 7), record_line(2, "b@example.com", "bad", 7)], world, path
     )
     resumed = run([schema_line(), record_line(3, "c@example.com", "a", 7), activate_line(7)], world, path)
-    assert resumed.counts == {"read": 1, "created": 1}
+    assert resumed.counts == {"read": 1, "created": 1, "replayed": 1, "rejected": 1}
     assert list(rejects(path)) == [2]

@@ -87,6 +87,9 @@ class Database(Protocol):
     def rollback(self) -> None:
         """Take the transaction back."""
 
+    def compact(self) -> None:
+        """Rewrite what is stored without what was deleted from it, as far as that can be asked for."""
+
     def close(self) -> None:
         """Close the connection; what was not committed is gone."""
 
@@ -172,6 +175,11 @@ class SqliteDatabase:
     def rollback(self) -> None:
         """Take the transaction back."""
         self._db.execute("rollback")
+
+    def compact(self) -> None:
+        """Rewrite the file: a deleted row's bytes stay in it otherwise, and in its log."""
+        self._db.execute("vacuum")
+        self._db.execute("pragma wal_checkpoint(truncate)")
 
     def close(self) -> None:
         """Close the file; what was not committed is gone."""

@@ -17,20 +17,22 @@ from penstock.history import History
 from penstock.intents import Intents
 from penstock.records import Action, KnownRow, RowKey
 from penstock.register import Register, Registered
-from penstock.rejects import Rejects
+from penstock.rejects import PARK_AFTER, Rejects
 from penstock.store import Store
 from penstock.tables import Seen, Settled
+from penstock.upkeep import Upkeep
 
 
 class Ledger:
     """One target's ledger: a file, or another database. `wall` tells the time of day."""
 
-    def __init__(self, where: Path | Database, *, wall: Callable[[], float] = time.time, version: str = "") -> None:
+    def __init__(self, where: Path | Database, *, wall: Callable[[], float] = time.time, version: str = "", park_after: float = PARK_AFTER) -> None:
         self._store = Store(SqliteDatabase(where) if isinstance(where, Path) else where)
         self._wall = wall
         self._history = History(self._store, wall, version)
-        self.rejects = Rejects(self._store, wall)
+        self.rejects = Rejects(self._store, wall, park_after)
         self.register = Register(self._store)
+        self.upkeep = Upkeep(self._store, self.register, wall)
         self._intents = Intents(self._store, wall, self._number_rows)
         self._next_seq: dict[int, int] = {}
         self.doubted = 0

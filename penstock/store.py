@@ -126,6 +126,11 @@ class Store:
         self.dirty = 0
         self._failed = None
 
+    def compact(self) -> None:
+        """Rewrite what is stored without what was deleted from it."""
+        with self._guard:
+            self.db.compact()
+
     def close(self) -> None:
         """Close the database; what was not committed is gone, as it would be after a crash."""
         self.db.close()

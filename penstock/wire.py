@@ -142,7 +142,7 @@ class _Plain(HTTPConnection):
             raise ConnectTimeoutError(self, "no connection in time") from last
         raise NewConnectionError(self, "no connection") from last
 
-    def request(self, *args: object, **kwargs: object) -> None:  # type: ignore[override]
+    def request(self, *args: object, **kwargs: object) -> None:
         if self.is_closed:
             self.connect()
         self.line.sent = True

@@ -51,6 +51,7 @@ class Peer:
         self.server = server
         self.number = number
         self.sock = sock
+        self.body = b""
 
     def read(self) -> bytes | None:
         """Read one request; return its head, None when the client has gone."""
@@ -65,6 +66,7 @@ class Peer:
         )
         while len(body) < length:
             body += self.sock.recv(65536)
+        self.body = body
         self.server.requests.append((self.number, head))
         return head
 

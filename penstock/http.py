@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import queue
-import ssl
 import threading
 import time
 import zlib
@@ -26,7 +25,7 @@ from penstock.errors import Fault, Misconfigured, NoAnswer, Stop
 from penstock.links import checked_url, goes_to, is_loopback
 from penstock.records import Request, Response
 from penstock.tokens import Refreshing
-from penstock.wire import Inflate, Line, Session, tls_context
+from penstock.wire import Inflate, Line, Session, reason, tls_context
 
 __all__ = ["Asker", "Http", "ThreadSender", "checked_url"]
 
@@ -125,7 +124,7 @@ class Http:
             raise
         except (requests.RequestException, HTTPError, OSError) as error:
             self._lost_at = self._clock()
-            raise NoAnswer(_reason(error, line), sent=line.sent) from error
+            raise NoAnswer(reason(error, line), sent=line.sent) from error
         line.used = self._clock()
         headers = {k.lower(): v for k, v in answer.headers.items()}
         return Response(answer.status_code, headers, body), str(prepared.headers.get("Authorization", ""))
@@ -183,31 +182,6 @@ class Http:
         if short or not inflate.whole:
             raise NoAnswer("the answer is shorter than it announced", sent=True)
         return bytes(body)
-
-
-def _reason(error: BaseException, line: Line) -> str:
-    """Name a failure by its kind alone: the library's text can hold the URL."""
-    if line.late or isinstance(error, requests.Timeout):
-        return "no answer in time" if line.sent else "no connection in time"
-    if line.sent:
-        return "the connection was lost"
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
-        return "the server's certificate was not accepted"
-    if isinstance(error, requests.exceptions.SSLError):
-        return "no TLS connection came about"
-    return "the connection was refused"
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """List an error and what it wraps, as requests and urllib3 wrap: in arguments, reasons and contexts."""
-    found: list[BaseException] = []
-    todo: list[object] = [error]
-    while todo and len(found) < 20:
-        cause = todo.pop()
-        if isinstance(cause, BaseException) and cause not in found:
-            found.append(cause)
-            todo += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
-    return found
 
 
 class ThreadSender:

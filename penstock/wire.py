@@ -107,8 +107,15 @@ class _Answer(http.client.HTTPResponse):
         self.fp = io.BufferedReader(self._incoming)
 
     def begin(self) -> None:
-        """Read status and headers. The library takes headers that the end of the connection cut short for whole."""
+        """Read status and headers: the final ones, and whole ones.
+
+        The library takes an early hint for the answer, and would hand the answer to the next request on the same
+        connection. It also takes headers that the end of the connection cut short for whole.
+        """
         super().begin()
+        while 101 < self.status < 200:
+            self.headers = self.msg = None  # type: ignore[assignment]
+            super().begin()
         if self._incoming.ended:
             raise http.client.IncompleteRead(b"")
 
@@ -226,6 +233,31 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
         ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def reason(error: BaseException, line: Line) -> str:
+    """Name a failure by its kind alone: the library's text can hold the URL."""
+    if line.late or isinstance(error, requests.Timeout):
+        return "no answer in time" if line.sent else "no connection in time"
+    if line.sent:
+        return "the connection was lost"
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
+        return "the server's certificate was not accepted"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "no TLS connection came about"
+    return "the connection was refused"
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """List an error and what it wraps, as requests and urllib3 wrap: in arguments, reasons and contexts."""
+    found: list[BaseException] = []
+    todo: list[object] = [error]
+    while todo and len(found) < 20:
+        cause = todo.pop()
+        if isinstance(cause, BaseException) and cause not in found:
+            found.append(cause)
+            todo += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
+    return found
 
 
 class Inflate:

@@ -139,6 +139,22 @@ def test_an_early_answer_counts_although_the_request_was_not_read() -> None:
         assert http.send(Request("POST", "/things", bytes(2**20))).status == 413
 
 
+def test_early_hints_are_not_the_answer_and_the_next_request_gets_its_own() -> None:
+    """Taken for the answer, they would leave the real one for the next request on the connection."""
+
+    def story(peer: Peer) -> None:
+        while peer.read() is not None:
+            peer.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" + b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 2)
+            peer.answer(str(len(peer.server.requests)).encode(), 201, "X-Final: yes")
+
+    with serving(story) as server, client(server.url) as http:
+        for n in range(1, 5):
+            response = http.send(POST)
+            assert (response.status, response.body, response.headers["x-final"]) == (201, str(n).encode(), "yes")
+            assert "link" not in response.headers
+        assert server.connections == 1
+
+
 def test_no_cookie_is_kept() -> None:
     def story(peer: Peer) -> None:
         while peer.read() is not None:

@@ -74,6 +74,17 @@ def test_a_server_that_does_not_read_is_left_at_the_deadline() -> None:
     assert took < DEADLINE * 1.1 + 0.1
 
 
+def test_a_server_that_reads_a_little_at_a_time_is_left_at_the_deadline() -> None:
+    def story(peer: Peer) -> None:
+        while peer.sock.recv(65536) and not peer.server.over.wait(0.02):
+            pass
+
+    with serving(story) as server, client(server.url, deadline=DEADLINE) as http:
+        why, took = seconds(http, Request("POST", "/things", bytes(64 * 2**20)))
+    assert why.sent
+    assert took < DEADLINE * 1.1 + 0.1
+
+
 def test_a_black_hole_is_left_in_time_and_nothing_was_sent() -> None:
     """A listener whose queue is full: its packets go nowhere, as behind a firewall that drops."""
     with socket.socket() as listener:

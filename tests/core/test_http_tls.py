@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,15 @@ import trustme
 
 from penstock.errors import Misconfigured, NoAnswer
 from penstock.records import Request
-from tests.core.faulty import GET, POST, Peer, Server, client, polite, serving
+from tests.core.faulty import GET, POST, Peer, Server, Story, client, polite, serving
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the machine's own environment says is no part of these tests."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -217,8 +226,6 @@ def proxy_story(peer: Peer) -> None:
 def test_a_proxy_of_the_environment_is_asked_for_a_tunnel_and_sees_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(proxy_story) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        monkeypatch.delenv("NO_PROXY", raising=False)
-        monkeypatch.delenv("no_proxy", raising=False)
         with client("https://api.example.com") as http, pytest.raises(NoAnswer) as caught:
             http.send(POST)
         assert caught.value.sent is False
@@ -226,6 +233,47 @@ def test_a_proxy_of_the_environment_is_asked_for_a_tunnel_and_sees_no_token(monk
             "CONNECT api.example.com:443 HTTP/1.1"
         ]
         assert b"canary" not in proxy.requests[0][1]
+
+
+def tunnel_to(server: Server) -> Story:
+    """A proxy that opens every tunnel to the same server, whatever host was asked for."""
+
+    def copy(source: socket.socket, to: socket.socket) -> None:
+        with suppress(OSError):
+            while part := source.recv(65536):
+                to.sendall(part)
+            to.shutdown(socket.SHUT_WR)
+
+    def story(peer: Peer) -> None:
+        if peer.read() is None:
+            return
+        with socket.create_connection(("127.0.0.1", server.port), 10) as onward:
+            peer.sock.sendall(b"HTTP/1.1 200 Open\r\n\r\n")
+            back = threading.Thread(target=copy, args=(onward, peer.sock))
+            back.start()
+            copy(peer.sock, onward)
+            back.join()
+
+    return story
+
+
+@pytest.mark.parametrize("host", ["api.vendor.test", "other.vendor.test"])
+def test_through_a_tunnel_the_certificate_is_verified_all_the_same(
+    authority: trustme.CA, ca_file: Path, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    tls = server_side(authority.issue_cert("api.vendor.test"))
+    with serving(polite, tls) as server, serving(tunnel_to(server)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        with client(f"https://{host}", ca_file=ca_file) as http:
+            if host == "api.vendor.test":
+                assert [http.send(POST).status for _ in range(3)] == [200] * 3
+                assert (proxy.connections, server.connections) == (1, 1)
+            else:
+                with pytest.raises(NoAnswer, match="certificate") as caught:
+                    http.send(POST)
+                assert caught.value.sent is False
+        assert len(server.requests) == (3 if host == "api.vendor.test" else 0)
+        assert b"canary" not in b"".join(head for _, head in proxy.requests)
 
 
 def test_a_tunnel_that_is_never_opened_is_left_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,8 +296,6 @@ def test_no_proxy_stands_between_us_and_this_machine(monkeypatch: pytest.MonkeyP
     with serving(proxy_story) as proxy, serving(polite) as server:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY"):
             monkeypatch.setenv(name, proxy.url)
-        for name in ("NO_PROXY", "no_proxy"):
-            monkeypatch.delenv(name, raising=False)
         with client(server.url) as http:
             assert http.send(GET).status == 200
         assert proxy.connections == 0

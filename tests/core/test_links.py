@@ -147,6 +147,34 @@ def test_for_any_path_of_a_request_it_raises_or_goes_to_the_host(
     assert not {b".", b".."} & set(target.partition(b"?")[0].split(b"/"))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/a/../b",
+        "/a/..",
+        "/./a",
+        "/a/%2e%2e/b",
+        "/a/%2E%2e",
+        "/a/.%2e/b",
+        "/%2e/a",
+        "/a#b",
+        "a",
+        "",
+        ".evil.example/a",
+        "@evil.example/a",
+        ":1/a",
+        "\\evil.example/a",
+        "?a",
+    ],
+)
+def test_a_path_that_would_change_on_its_way_is_not_sent(http_and_server: tuple[Http, Server], text: str) -> None:
+    http, server = http_and_server
+    seen = len(server.requests)
+    with pytest.raises(Fault, match="nothing was sent"):
+        http.send(Request("GET", text))
+    assert len(server.requests) == seen
+
+
 @settings(deadline=None, max_examples=300)
 @given(TRICKY, TRICKY)
 def test_keys_in_a_path_keep_its_shape_and_arrive_as_they_are(

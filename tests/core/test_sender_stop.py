@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from penstock.delivery import Answer
 from penstock.errors import Misconfigured, NoAnswer, Stop
 from penstock.records import Request
 from tests.core import sim
-from tests.core.sim import Answer, SimSender, World, record_line, run, schema_line, state_line
+from tests.core.sim import SimSender, World, record_line, run, schema_line, state_line
 
 REFUSED = Misconfigured("the log-in was refused (invalid_grant)")
 

@@ -163,6 +163,12 @@ def test_a_known_expiry_is_met_before_it_comes() -> None:
     assert issuer.refused == 0
 
 
+def test_whoever_fetches_a_token_it_is_made_known_as_a_secret() -> None:
+    learnt: list[str] = []
+    Refreshing(Issuer().fetch, lambda: 0.0, learn=learnt.append).ready()
+    assert learnt == ["token-1"]
+
+
 def test_a_short_life_is_not_refreshed_all_the_time() -> None:
     now = 0.0
     issuer = Issuer()

@@ -53,7 +53,8 @@ from penstock.records import (
 from penstock.settlement import OpenSync, Settlement
 from penstock.throttle import Throttle
 
-Answer = Response | NoAnswer
+Answer = Response | NoAnswer | Stop
+"""a Stop: the request was not applied, and no other can be sent, for want of a token for instance"""
 
 
 class Sender(Protocol):
@@ -253,6 +254,10 @@ class Delivery:
     def _receive(self, batch: Batch, answer: Answer) -> None:
         """Turn one answer into one outcome per row, and see to each."""
         opened = self.syncs[batch.sync.stream]
+        if isinstance(answer, Stop):
+            self._settlement.close_intent(opened, batch, [])
+            self.stop(answer)
+            return
         if isinstance(answer, NoAnswer):
             outcome: Outcome = Unknown(answer.reason) if answer.sent else Retry(answer.reason)
             self._conclude(opened, batch, [outcome] * len(batch.rows))

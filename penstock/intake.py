@@ -12,7 +12,7 @@ from penstock.batching import Batcher, Lanes, key_identity, match_identity
 from penstock.checkpoint import Epoch
 from penstock.errors import InvalidRecord
 from penstock.ledger import Ledger
-from penstock.mapping import RecordMapper, decode_record, encode_payload, fingerprint, reject_key
+from penstock.mapping import RecordMapper, decode_record, encode_payload, fingerprint, kept, reject_key
 from penstock.records import (
     Action,
     Batch,
@@ -139,6 +139,8 @@ class Intake:
             return False
         if row.match and self._lanes.tail(match_identity(row.sync, row.match)) is not ahead:
             return False
+        if isinstance(ahead.record, bytes) or isinstance(row.record, bytes):
+            return False  # texts of records do not merge, and a reject keeps what was read last
         payload = {**ahead.payload, **row.payload}
         if payload == row.payload and list(payload) == list(row.payload):
             body = row.body
@@ -149,8 +151,7 @@ class Intake:
         ahead.payload, ahead.body = payload, body
         ahead.fingerprint = fingerprint(body)
         ahead.source_mark = row.source_mark if body is row.body else None
-        if isinstance(ahead.record, dict) and isinstance(row.record, dict):
-            ahead.record = {**ahead.record, **row.record}
+        ahead.record = {**ahead.record, **row.record}
         ahead.epochs += row.epochs
         return True
 
@@ -238,26 +239,27 @@ def mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch) -> Ro
     """Make the Row of a record; one that cannot be mapped keeps its key, so that it keeps its place in the order."""
     if source.removed and source.key is not None:
         return removal(sync, mapper, source.key, source.record, [epoch])
+    weight = len(source.record) if isinstance(source.record, bytes) else 0
     try:
         if source.invalid is not None:
             raise source.invalid
         record = decode_record(source.record) if isinstance(source.record, bytes) else source.record
     except InvalidRecord as why:
         key = source.key or reject_key(source.record)
-        return Row(sync, key, "", {}, b"", b"", None, source.record, [epoch], invalid=why)
+        return Row(sync, key, "", {}, b"", b"", None, kept(source.record), [epoch], invalid=why, weight=weight)
     try:
         key, match, payload, body, mark = mapper.map(record)
     except InvalidRecord as why:
         key = RowKey(why.row_key) if why.row_key is not None else reject_key(record)
-        return Row(sync, key, "", {}, b"", b"", None, record, [epoch], invalid=why)
-    weight = len(source.record) if isinstance(source.record, bytes) else len(body)
-    return Row(sync, key, match, payload, body, mark, source.mark, record, [epoch], weight=weight)
+        return Row(sync, key, "", {}, b"", b"", None, kept(record), [epoch], invalid=why, weight=weight)
+    weight = weight or len(body)
+    return Row(sync, key, match, payload, body, mark, source.mark, kept(record), [epoch], weight=weight)
 
 
 def removal(sync: Sync, mapper: RecordMapper, key: RowKey, record: Record | bytes, epochs: list[Epoch]) -> Row:
     """Make the Row of a key that has left the source."""
     body = encode_payload(mapper.cleared()) if sync.strategy.removed is Action.CLEAR else b""
-    return Row(sync, key, "", {}, body, b"", None, record, epochs, removed=True)
+    return Row(sync, key, "", {}, body, b"", None, kept(record), epochs, removed=True)
 
 
 def is_delivered(known: KnownRow | None, row: Row) -> bool:

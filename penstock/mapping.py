@@ -7,6 +7,7 @@ every record, changed or not: the fingerprint of the mapped payload is what deci
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
@@ -15,6 +16,7 @@ import msgspec
 
 from penstock import __version__
 from penstock.errors import InvalidRecord, Misconfigured
+from penstock.lenient import UNREADABLE, OddRecord, Unreadable, checked, read_odd
 from penstock.records import Convert, Form, Json, Payload, Record, RowKey, Source, Sync
 from penstock.syncs import nearest
 
@@ -33,8 +35,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 _decode_record = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
 REMOVED_COLUMN = "_sdc_deleted_at"
 """not null in a record by which a tap says that the row has left its source"""
-UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""what JSON text can be that nobody can read: no JSON, no UTF-8, nested without end"""
+_INTEGER_DIGITS = 400
 Field = tuple[str, str, frozenset[type] | None, Convert, bool]
 """destination field, column, types the column may have, what its value becomes, whether a null clears the field"""
 Mapped = tuple[RowKey, str, Payload, bytes, bytes]
@@ -107,26 +108,43 @@ class RecordMapper:
     def peek(self, text: bytes) -> Source:
         """Read a record's key out of its JSON text, and mark the text; the rest is parsed when it is needed.
 
-        A text that cannot be read has no key; mapping it will tell why.
+        A text whose key cannot be read has none; mapping it will tell why.
         """
         try:
             *values, removed = msgspec.structs.astuple(self._decode_key(text))
         except UNREADABLE:
-            return Source(None, None, text)
+            return self._peek_odd(text)
         key = None if None in values else RowKey(_encode(values).decode())
         mark = blake2b(text, digest_size=16, person=self.version).digest()
         return Source(key, mark, text, removed=removed is not None)
 
+    def _peek_odd(self, text: bytes) -> Source:
+        try:
+            found = self.peek_record(read_odd(text))
+        except ValueError:
+            return Source(None, None, text)
+        mark = None if found.key is None else blake2b(text, digest_size=16, person=self.version).digest()
+        return replace(found, mark=mark, record=text)
+
     def peek_record(self, record: Record) -> Source:
         """Do the same for a record that a stream map has made; it has no text to mark."""
+        record = checked(record)
         values = [record.get(column) for column in self.key_columns]
+        if any(isinstance(value, Unreadable) for value in values):
+            return Source(None, None, record)
         key = None if None in values else RowKey(_encode(values).decode())
-        return Source(key, None, record, removed=record.get(REMOVED_COLUMN) is not None)
+        removed = record.get(REMOVED_COLUMN)
+        if isinstance(removed, Unreadable):
+            why = InvalidRecord("unreadable", f"column {REMOVED_COLUMN} {removed.why}", REMOVED_COLUMN)
+            return Source(key, None, record, why)
+        return Source(key, None, record, removed=removed is not None)
 
     def map(self, record: Record) -> Mapped:
         """Map one record. Raises InvalidRecord, naming the row key, the field and the rule, never the value."""
         key = self._key(record)
         try:
+            if isinstance(record, OddRecord):
+                self._refuse_unreadable(record)
             return self._map(key, record)
         except InvalidRecord as error:
             error.row_key = key
@@ -144,7 +162,7 @@ class RecordMapper:
                         payload[name] = clear
                 elif value is not _MISSING:
                     if types is not None and type(value) not in types:
-                        raise InvalidRecord("schema", f"column {column} does not have the type its SCHEMA says")
+                        value = _as_integer(value, types, column)
                     payload[name] = convert(value)
         except InvalidRecord as error:
             error.field = error.field or name
@@ -163,12 +181,22 @@ class RecordMapper:
         """Return the payload that empties the sync's fields, the match and constants apart."""
         return {name: self._form.clear for name, *_ in self._fields if name != self._form.match}
 
+    def _refuse_unreadable(self, record: OddRecord) -> None:
+        """Refuse a record for a value that cannot be sent as it is; other columns may hold what they like."""
+        for name, column, *_ in self._fields:
+            value = record.get(column)
+            if isinstance(value, Unreadable):
+                raise InvalidRecord("unreadable", f"column {column} {value.why}", name)
+
     def _key(self, record: Record) -> RowKey:
         """Return the row key: a JSON array of the key columns' values."""
         values = [record.get(column) for column in self.key_columns]
         if None in values:
             missing = [c for c, v in zip(self.key_columns, values, strict=True) if v is None]
             raise InvalidRecord("null_key", f"key column {', '.join(missing)} is null", missing[0])
+        for column, value in zip(self.key_columns, values, strict=True):
+            if isinstance(value, Unreadable):
+                raise InvalidRecord("unreadable", f"key column {column} {value.why}", column)
         return RowKey(_encode(values).decode())
 
 
@@ -185,15 +213,32 @@ def mapping_version(sync: Sync, form: Form, columns: Mapping[str, Json], key_pro
 def decode_record(text: bytes) -> Record:
     """Parse a record's JSON text; numbers with a fraction keep their digits.
 
-    Raises InvalidRecord for text inside it that is no Unicode, such as half of a surrogate pair.
+    A record with values that cannot be represented comes as an OddRecord. Raises InvalidRecord for what is no JSON.
     """
     try:
         record: Record = _decode_record(text)
     except UNREADABLE:
-        raise InvalidRecord(
-            "unreadable", "the record holds text that is no Unicode, or is nested without end"
-        ) from None
-    return record
+        pass
+    else:
+        return record
+    try:
+        return read_odd(text)
+    except ValueError:
+        raise InvalidRecord("unreadable", "the record is no JSON") from None
+
+
+def kept(record: Record | bytes) -> Record | bytes:
+    """Return a record as it can be kept in the ledger: an odd one as its text."""
+    return record.text if isinstance(record, OddRecord) else record
+
+
+def _as_integer(value: object, types: frozenset[type], column: str) -> int:
+    """Return 1.0 as 1 where a column holds integers: JSON schema says that it is one. Raises InvalidRecord."""
+    if int in types and isinstance(value, Decimal | float):
+        number = Decimal(value)
+        if number.is_finite() and number.adjusted() < _INTEGER_DIGITS and number == number.to_integral_value():
+            return int(number)
+    raise InvalidRecord("schema", f"column {column} does not have the type its SCHEMA says")
 
 
 def json_types(schema: Json) -> frozenset[type] | None:
@@ -213,6 +258,6 @@ def json_types(schema: Json) -> frozenset[type] | None:
 
 def reject_key(record: Record | bytes) -> RowKey:
     """Return a key under which a record without a row key can be kept: the same record, the same key."""
-    return RowKey(
-        f"no-key:{blake2b(record if isinstance(record, bytes) else _encode(record), digest_size=16).hexdigest()}"
-    )
+    content = kept(record)
+    text = content if isinstance(content, bytes) else _encode(content)
+    return RowKey(f"no-key:{blake2b(text, digest_size=16).hexdigest()}")

@@ -8,8 +8,9 @@ import select
 import signal
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -158,19 +159,18 @@ class Run:
                 self._print_state(now, last=True)
                 return self._verdict()
             reading = not ended and self._delivery.room
-            if self._wait(now, reading=reading):
+            if reading and self._reader.busy:
+                ended = self._read(self._reader.advance)
+            elif self._wait(now, reading=reading):
                 chunk = os.read(self._source, READ_SIZE)
-                ended = self._feed(chunk)
+                ended = self._read(partial(self._reader.feed, chunk) if chunk else self._reader.end)
             elif reading:
                 self._reader.flush()  # the tap is quiet: what has come must not wait for its next line
 
-    def _feed(self, chunk: bytes) -> bool:
-        """Hand input to the reader; return whether it ended. What came before a malformed line is delivered first."""
+    def _read(self, take: Callable[[], bool | None]) -> bool:
+        """Let the reader take input; return whether it ended. What came before a malformed line is delivered first."""
         try:
-            if chunk:
-                self._reader.feed(chunk)
-                return False
-            self._reader.end()
+            return bool(take())
         except (MalformedInput, Misconfigured) as stop:
             self._input_error = stop
         return True

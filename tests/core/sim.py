@@ -17,7 +17,7 @@ from typing import Any
 
 from penstock.checkpoint import Checkpoint
 from penstock.delivery import Answer, Delivery
-from penstock.errors import BatchRefused, NoAnswer, Stop, Throttled, Unavailable
+from penstock.errors import BatchRefused, MalformedInput, Misconfigured, NoAnswer, Stop, Throttled, Unavailable
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
 from penstock.policy import Policy
@@ -297,8 +297,8 @@ def run(
                 point("printed")
 
         try:
-            _drive(lines, reader, delivery, world, emit, chunk)
-            stop = delivery.stopped or delivery.verdict()
+            input_error = _drive(lines, reader, delivery, world, emit, chunk)
+            stop = delivery.stopped or input_error or delivery.verdict()
         except Crash:
             return Ending(states, None, {}, sender.requests, crashed=True)
         counts = dict(sum((o.counts for o in delivery.syncs.values()), Counter[str]()))
@@ -320,7 +320,9 @@ def _drive(
     world: World,
     emit: Callable[[], None],
     chunk: int,
-) -> None:
+) -> Stop | None:
+    """Feed the input and take turns until all is settled; return why the input ended before its end, as `Run` does."""
+    input_error: Stop | None = None
     data = b"".join(line + b"\n" for line in lines)
     position, ended = 0, False
     for _ in range(1_000_000):
@@ -329,17 +331,21 @@ def _drive(
         if delivery.stopped is not None and not delivery.in_flight:
             delivery.abandon()
             emit()
-            return
+            return input_error
         if ended and delivery.idle:
             emit()
-            return
+            return input_error
         if delivery.room and not ended and delivery.stopped is None:
-            part, position = data[position : position + chunk], position + chunk
-            if part:
-                reader.feed(part)
-            else:
-                reader.end()
-                ended = True
+            try:
+                if reader.busy:
+                    reader.advance()
+                elif part := data[position : position + chunk]:
+                    position += chunk
+                    reader.feed(part)
+                else:
+                    ended = reader.end()
+            except (MalformedInput, Misconfigured) as error:
+                input_error, ended = error, True
         world.clock += 0.03
     raise AssertionError("the run does not end")
 

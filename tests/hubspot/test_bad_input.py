@@ -157,7 +157,7 @@ AFTER: list[Line] = [*records(5, start=5), state(10)]
         (f'["{CANARY}"]'.encode(), 1, ["input line 8: not a Singer message"]),
         (f"{CANARY} printed this".encode(), 1, ["input line 8: not a Singer message"]),
         (b"\xef\xbb\xbf{}", 1, ["input line 8: not a Singer message"]),
-        (b'{"type": "RECORD", "stream": "people", "record": {"id": NaN}}', 1, ["input line 8"]),
+        (b'{"type": "STATE", "value": {"at": NaN}}', 1, ["input line 8: not a Singer message"]),
         ({"type": CANARY}, 1, ["input line 8: unknown message type"]),
         ({"type": "RECORD", "stream": "others", "record": {}}, 1, ["input line 8: a RECORD of stream others before"]),
         ({"type": "RECORD", "stream": "people", "record": [CANARY]}, 1, ["input line 8"]),
@@ -169,7 +169,7 @@ AFTER: list[Line] = [*records(5, start=5), state(10)]
         ({**SCHEMA, "schema": {}}, 1, ["input line 8: the SCHEMA of stream people has no properties"]),
         ({**SCHEMA, "key_properties": []}, 2, ["stream people: its SCHEMA names no key_properties"]),
         ({**SCHEMA, "schema": {"properties": {"id": {}, "Mail": {}}}}, 2, ["'mail'", "(did you mean 'Mail'?)"]),
-        ({"type": "BATCH", "stream": "people"}, 2, ["input line 8: BATCH messages are not read"]),
+        ({"type": "BATCH", "stream": "people"}, 1, ["input line 8: a BATCH without encoding or manifest"]),
     ],
 )
 def test_a_line_that_is_no_singer_ends_the_run_after_what_came_before(
@@ -228,7 +228,7 @@ def test_text_that_is_no_unicode_is_a_reject_of_its_row(tmp_path: Path, sandbox:
     latin = f'{{"type": "RECORD", "stream": "people", "record": {{"id": 900, "first": "{CANARY} \xe9"}}}}'
     run = ran(tmp_path, settings_for(sandbox), [*BEFORE, latin.encode("latin-1"), *AFTER])
     check(run, 0)
-    assert rejects(tmp_path) == {"[900]": ("unreadable", None)}
+    assert rejects(tmp_path) == {"[900]": ("unreadable", "firstname")}
     assert set(at_destination(sandbox)) == {mail(n) for n in range(10)}
 
 

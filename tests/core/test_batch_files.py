@@ -10,6 +10,7 @@ from datetime import date, datetime, timezone
 from decimal import Decimal
 from pathlib import Path
 from random import Random
+from typing import ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -17,19 +18,14 @@ from hypothesis import strategies as st
 
 from penstock import batchfiles
 from penstock.batchfiles import read_batch
-from penstock.checkpoint import Checkpoint
-from penstock.delivery import Delivery
 from penstock.errors import MalformedInput, Misconfigured
-from penstock.ledger import Ledger
-from penstock.mapping import RecordMapper, decode_record
+from penstock.mapping import decode_record
 from penstock.policy import Policy
-from penstock.reading import GROUP, Reader
-from penstock.records import Limits, Request, Response
+from penstock.reading import GROUP
+from penstock.records import Json, Limits, Record
+from tests.core.parts import parts
 from tests.core.sim import (
-    LIMITS,
-    SYNC,
-    Memory,
-    SimSender,
+    SCHEMA,
     World,
     activate_line,
     record_line,
@@ -96,65 +92,65 @@ def test_a_batch_on_the_last_line_without_its_end(tmp_path: Path) -> None:
     world = World()
     with_end = [schema_line(), batch_line(JSONL, url)]
     assert run(with_end, world, tmp_path / "ledger.db").counts["created"] == 9
-    reader, delivery, world, ledger = parts(tmp_path / "other.db")
-    reader.feed(b"\n".join(with_end))
-    assert not reader.end()
-    while reader.busy:
-        reader.advance()
-    assert reader.end()
-    assert delivery.syncs["people"].counts["read"] == 9
-    ledger.close()
-
-
-def _no_ask(request: Request) -> Response:
-    raise AssertionError("nothing to ask")
-
-
-def parts(path: Path, policy: Policy | None = None) -> tuple[Reader, Delivery, World, Ledger]:
-    world, checkpoint, ledger = World(), Checkpoint(), Ledger(path)
-    ledger.begin_run()
-    destination = Memory(LIMITS)
-    sender = SimSender(world, Random(1), 0.0, lambda _: None)
-    delivery = Delivery(destination, ledger, sender, checkpoint, policy, Random(1))
-    reader = Reader(
-        delivery,
-        checkpoint,
-        lambda stream, keys: SYNC,
-        lambda s, columns, keys: RecordMapper(s, destination.form(s, None, (), _no_ask), columns, keys),
-        lambda stream, schema, keys: None,
-        lambda: world.clock,
-    )
-    return reader, delivery, world, ledger
+    with parts(tmp_path / "other.db") as core:
+        core.reader.feed(b"\n".join(with_end))
+        assert not core.reader.end()
+        while core.reader.busy:
+            core.reader.advance()
+        assert core.reader.end()
+        assert core.counts["read"] == 9
 
 
 def test_reading_can_pause_in_the_middle_of_a_file(tmp_path: Path) -> None:
     """What is in memory is bounded by one group, whatever the size of the file; the lines after it wait."""
     url = jsonl(tmp_path / "1", [row(n) for n in range(3 * GROUP + 5)], zipped=True)
-    reader, delivery, _, ledger = parts(tmp_path / "ledger.db", Policy(max_rows=100))
-    reader.feed(b"\n".join([schema_line(), batch_line(GZIP, url), record_line(9_999, "l@x.com", "last"), b""]))
-    counts = delivery.syncs["people"].counts
-    steps, now = [], 0.0
-    while reader.busy:
-        before = counts["read"]
-        reader.advance()
-        steps.append(counts["read"] - before)
-        while not delivery.room:
-            delivery.turn(now := now + 1.0)
-    reader.flush()
-    assert steps == [GROUP, GROUP, GROUP, 5, 0]
-    assert counts["read"] == 3 * GROUP + 6
-    delivery.abandon()
-    ledger.close()
+    with parts(tmp_path / "ledger.db", Policy(max_rows=100)) as core:
+        core.reader.feed(b"\n".join([schema_line(), batch_line(GZIP, url), record_line(9_999, "l@x.com", "last"), b""]))
+        steps, now = [], 0.0
+        while core.reader.busy:
+            before = core.counts["read"]
+            core.reader.advance()
+            steps.append(core.counts["read"] - before)
+            while not core.delivery.room:
+                core.delivery.turn(now := now + 1.0)
+        core.reader.flush()
+        assert steps == [GROUP, GROUP, GROUP, 5, 0]
+        assert core.counts["read"] == 3 * GROUP + 6
 
 
 def test_wide_rows_are_taken_by_their_bytes(tmp_path: Path) -> None:
     url = jsonl(tmp_path / "1", [{**row(n), "wide": "x" * 3_000_000} for n in range(4)])
-    reader, delivery, _, ledger = parts(tmp_path / "ledger.db")
-    reader.feed(b"\n".join([schema_line(), batch_line(JSONL, url), b""]))
-    reader.advance()
-    assert delivery.syncs["people"].counts["read"] == 2
-    delivery.abandon()
-    ledger.close()
+    with parts(tmp_path / "ledger.db") as core:
+        core.reader.feed(b"\n".join([schema_line(), batch_line(JSONL, url), b""]))
+        core.reader.advance()
+        assert core.counts["read"] == 2
+
+
+class Upper:
+    """A stream map that writes names in capitals and leaves row 3 out."""
+
+    stream_alias = "people"
+    transformed_key_properties: ClassVar[list[str] | None] = ["id"]
+    transformed_schema: ClassVar[dict[str, Json]] = {**SCHEMA}  # type: ignore[dict-item]
+
+    def transform(self, record: Record) -> Record | None:
+        return None if record["id"] == 3 else {**record, "name": str.upper(record["name"])}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("left_out", [False, True])
+def test_stream_maps_are_applied_to_files_and_to_odd_lines(tmp_path: Path, left_out: bool) -> None:
+    url = jsonl(tmp_path / "1", [row(n) for n in range(5)])
+    odd = b'{"type": "RECORD", "stream": "people", "record": {"id": 9, "email": "z@x.com", "name": "z", "odd": NaN}}'
+    bad = odd.replace(b'"id": 9', b'"id": 10').replace(b'"z"', b"NaN")
+    with parts(tmp_path / "ledger.db", register=lambda *_: [] if left_out else [Upper()]) as core:
+        core.reader.feed(b"\n".join([schema_line(), batch_line(JSONL, url), odd, bad, state_line(1), b""]))
+        while core.reader.busy:
+            core.reader.advance()
+        assert core.turns(5.0) == [b'{"position": 1}']
+        found = names(core.world)
+        assert found == ({} if left_out else {"z@x.com": "Z", **{f"p{n}@x.com": "A" for n in (0, 1, 2, 4)}})
+        if not left_out:
+            assert (core.counts["filtered"], core.counts["invalid"]) == (1, 1)
 
 
 HISTORIES = st.lists(st.tuples(st.integers(1, 4), st.sampled_from("abc"), st.booleans()), min_size=1, max_size=20)

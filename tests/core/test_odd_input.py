@@ -175,7 +175,7 @@ NOISE = st.binary(max_size=40) | st.lists(PIECES, max_size=20).map(b"".join)
 RECORDS = st.builds(lambda a, b: line_of(b'{"id": 9, "email": %b, "name": %b}' % (a, b)), NOISE, NOISE)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given((NOISE | RECORDS).map(lambda line: line.replace(b"\n", b"")))
 @example(b'{"type": "RECORD", "stream": "zanzibar", "record": {}}')
 def test_any_line_is_taken_or_refused_by_its_number(tmp_path: Path, line: bytes) -> None:

@@ -18,9 +18,9 @@ from requests.auth import AuthBase
 
 from penstock import __version__
 from penstock.checkpoint import Checkpoint
+from penstock.database import Lock
 from penstock.delivery import Delivery
 from penstock.errors import Fault, Interrupted, MalformedInput, Misconfigured, Stop
-from penstock.files import SyncLock
 from penstock.http import Asker, Http, ThreadSender
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
@@ -93,7 +93,7 @@ class Run:
         self._signals = signals
         self._source = source
         self._state_out = state_out
-        self._locks: list[SyncLock] = []
+        self._locks: list[Lock] = []
         self._syncs: dict[str, Sync] = {}
         self._input_error: Stop | None = None
         self._destination = settings.destination()
@@ -133,7 +133,7 @@ class Run:
         account = self._destination.account(self._ask)
         self._check_syncs()
         self._ledger.bind_account(account)
-        log.info("run %d: account %s, ledger %s", number, account, self._ledger.path)
+        log.info("run %d: account %s, ledger %s", number, account, self._ledger.name)
 
     def _after_failure(self, stop: Stop) -> Stop:
         """Print what was earned before the failure; open intents stay open, so the next run doubts them."""
@@ -274,9 +274,8 @@ class Run:
         if stream not in self._delivery.syncs:
             if self._syncs and stream not in self._syncs:
                 self._warn_of_missing(stream)
-            lock = SyncLock(self._ledger.path, stream)
-            lock.take(datetime.now(timezone.utc).isoformat(timespec="seconds"))
-            self._locks.append(lock)
+            started_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            self._locks.append(self._ledger.lock(stream, started_at))
         return self._syncs.get(stream) or Sync(stream, stream, match=keys[0] if len(keys) == 1 else None)
 
     def _warn_of_missing(self, stream: str) -> None:

@@ -267,7 +267,7 @@ def mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch | None
 def removal(sync: Sync, mapper: RecordMapper, key: RowKey, record: Record | bytes, epochs: list[Epoch]) -> Row:
     """Make the Row of a key that has left the source."""
     body = encode_payload(mapper.cleared()) if sync.strategy.removed is Action.CLEAR else b""
-    return Row(sync, key, "", {}, body, b"", None, record, epochs, removed=True)
+    return Row(sync, key, "", {}, body, b"", None, kept(record), epochs, removed=True)
 
 
 def is_delivered(known: KnownRow | None, row: Row) -> bool:

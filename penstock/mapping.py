@@ -134,7 +134,11 @@ class RecordMapper:
         if any(isinstance(value, Unreadable) for value in values):
             return Source(None, None, record)
         key = None if None in values else RowKey(_encode(values).decode())
-        return Source(key, None, record, removed=record.get(REMOVED_COLUMN) is not None)
+        removed = record.get(REMOVED_COLUMN)
+        if isinstance(removed, Unreadable):
+            why = InvalidRecord("unreadable", f"column {REMOVED_COLUMN} {removed.why}", REMOVED_COLUMN)
+            return Source(key, None, record, why)
+        return Source(key, None, record, removed=removed is not None)
 
     def map(self, record: Record) -> Mapped:
         """Map one record. Raises InvalidRecord, naming the row key, the field and the rule, never the value."""

@@ -1,0 +1,30 @@
+"""Not collected by name: the suite on targets that are written on purpose. Named by the tests that run it."""
+
+from __future__ import annotations
+
+from penstock.conformance.suite import TargetConformance
+from tests.conformance.plain_adapter import PlainAdapter
+
+
+class TestPlain(TargetConformance):
+    adapter = PlainAdapter()
+
+
+class TestNull(TargetConformance):
+    adapter = PlainAdapter("null")
+
+
+class TestEarly(TargetConformance):
+    adapter = PlainAdapter("early")
+
+
+class TestDrops(TargetConformance):
+    adapter = PlainAdapter("drops")
+
+
+class TestReorders(TargetConformance):
+    adapter = PlainAdapter("reorders")
+
+
+class TestRemembers(TargetConformance):
+    adapter = PlainAdapter("remembers")

@@ -37,7 +37,7 @@ class Adapter:
     in_flight = 100
     """rows whose answers may be outstanding at once: what a death may have to send again"""
     deadline: float | None = None
-    """seconds after which the target, as `command` starts it, gives up a call in all; None when it has no such setting"""
+    """seconds after which the target, as `command` starts it, gives up a call; None when no setting says so"""
     exclusive = False
     """whether the target refuses a second run of the same stream while one is under way"""
     refreshes = False
@@ -74,7 +74,7 @@ class Adapter:
         """Return a record of this key that breaks the stream's schema."""
         raise NotImplementedError
 
-    def refused_record(self, key: str) -> Json | None:
+    def refused_record(self, key: str) -> Json | None:  # noqa: ARG002
         """Return a record of this key that the server refuses, and it alone; None when it refuses none."""
         return None
 
@@ -100,7 +100,7 @@ class Adapter:
         """Return key and value of every object in the server's store: two of one key are a duplicate."""
         raise NotImplementedError
 
-    def rejects(self, folder: Path) -> set[str]:
+    def rejects(self, folder: Path) -> set[str]:  # noqa: ARG002
         """Return the keys of the rows that the target keeps, durably and with a reason, as refused."""
         return set()
 
@@ -110,6 +110,6 @@ class Adapter:
         """Return the server's own words for a refusal; by default a bare status with an empty JSON object."""
         return Response(STATUSES[what], b"{}")
 
-    def without_a_result(self, body: bytes) -> bytes | None:
+    def without_a_result(self, body: bytes) -> bytes | None:  # noqa: ARG002
         """Return an answer to a write that leaves out one row, or None when answers have no results by row."""
         return None

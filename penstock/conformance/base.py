@@ -23,7 +23,7 @@ class Base:
 
     adapter: Adapter
     known_failures: ClassVar[Mapping[str, str]] = {}
-    """names of tests that the target is known to fail, with the reason: they must fail, until they are taken out here"""
+    """tests that the target is known to fail, with the reason; they must fail until they are taken out here"""
     _serving: ExitStack
     _proxy: Proxy
 
@@ -62,4 +62,3 @@ class Base:
     def lanes(self) -> int:
         """Return how many write requests the target may have under way at once."""
         return max(1, self.adapter.in_flight // self.adapter.batch)
-

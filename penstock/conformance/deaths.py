@@ -9,7 +9,7 @@ import threading
 from penstock.conformance.base import Base
 from penstock.conformance.faults import Fault, Place
 from penstock.conformance.oracle import resent
-from penstock.conformance.process import Process
+from penstock.conformance.process import Ended, Process
 from penstock.conformance.trial import Trial
 
 SIGNAL_DEADLINE = 25.0
@@ -19,13 +19,13 @@ class Deaths(Base):
     """The process dies, is asked to end, runs twice."""
 
     def test_f01_killed_at_any_point(self, trial: Trial) -> None:
-        """kill -9: sent and not applied, applied and not answered, answered and not settled; early and late in a run.
+        """Kill -9: sent and not applied, applied and not answered, answered and not settled; early and late in a run.
 
         Each run goes on where the last STATE says. No more is sent again than was in flight. Points inside the target
         (a transaction open, a STATE half printed: F31) are its own tests' business.
         """
         batch = self.adapter.batch
-        trial.rows(12 * batch, every=batch)
+        trial.rows(12 * batch)
         points: list[tuple[Place, int]] = [("in_answer", 8), ("before_apply", 1), ("after_apply", 1), ("in_answer", 1)]
         for place, number in points:
             trial.killed(Fault(place, "leave" if place == "in_answer" else "reset", on=[number]))
@@ -41,23 +41,27 @@ class Deaths(Base):
         by write number; signals at random instants are the target's own tests' business.
         """
         batch = self.adapter.batch
-        trial.rows((self.lanes + 4) * batch, every=batch)
+        trial.rows((self.lanes + 4) * batch)
         for number, at in ((signal.SIGTERM, self.lanes + 2), (signal.SIGINT, 2)):
             before = trial.position
-            process: list[Process] = []
-            trial.proxy.strike(
-                Fault("before_apply", "none", on=[at], do=lambda n=number: process[0].signal(n), said=number.name)
-            )
-            process.append(trial.start())
-            process[0].feed(trial.input())
-            ended = trial.finished(process[0], SIGNAL_DEADLINE)
-            trial.proxy.calm()
+            ended = self._signalled(trial, number, at)
             done = trial.position == len(trial.entries)
             trial.claim(done or ended.code != 0, f"{number.name} ended the run with 0, but it was not at its end")
             earned = trial.position > before or number is signal.SIGINT
             trial.claim(earned, f"{number.name}: the run printed none of the STATEs that it had earned")
         self._twice(trial)
         trial.finish()
+
+    def _signalled(self, trial: Trial, number: signal.Signals, at: int) -> Ended:
+        process: list[Process] = []
+        signalling = Fault("before_apply", "none", on=[at], do=lambda: process[0].signal(number), said=number.name)
+        trial.proxy.strike(signalling)
+        process.append(trial.start())
+        process[0].feed(trial.input())
+        try:
+            return trial.finished(process[0], SIGNAL_DEADLINE)
+        finally:
+            trial.proxy.calm()
 
     def _twice(self, trial: Trial) -> None:
         trial.rows(self.adapter.batch, value="b")
@@ -81,7 +85,7 @@ class Deaths(Base):
         It is refused at once, where the adapter says that the target is exclusive; else both converge: nothing is
         lost, doubled or stale. That its message names the first run is the target's own tests' business.
         """
-        trial.rows(3 * self.adapter.batch, every=self.adapter.batch)
+        trial.rows(3 * self.adapter.batch)
         second: list[Process] = []
         over = threading.Event()
 
@@ -126,5 +130,3 @@ class Deaths(Base):
         if refused and trial.position > acknowledging:
             trial.rejected({"refused"})
         trial.finish()
-
-

@@ -41,7 +41,7 @@ class Machine(Base):
         nothing on disk just delivers. EIO and a failing fsync are the target's own tests' business.
         """
         for value, limit in (("a", 30_000), ("b", 300_000)):
-            trial.rows(8 * self.adapter.batch, value, every=self.adapter.batch)
+            trial.rows(8 * self.adapter.batch, value)
             ended = trial.run(file_limit=limit)
             done = trial.position == len(trial.entries)
             trial.claim(done or ended.code != 0, "the disk was full and the run ended with 0 before its end")
@@ -49,7 +49,7 @@ class Machine(Base):
 
     def test_f30_nobody_takes_the_state(self, trial: Trial) -> None:
         """Standard output is a pipe without a reader, or a full disk: the run ends, not with 0."""
-        trial.rows(2 * self.adapter.batch, every=self.adapter.batch)
+        trial.rows(2 * self.adapter.batch)
         readable, gone = os.pipe()
         os.close(readable)
         full = os.open("/dev/full", os.O_WRONLY) if Path("/dev/full").exists() else os.dup(gone)
@@ -86,7 +86,7 @@ class Machine(Base):
 
         The printing is brought in by Python's `sitecustomize`; in a target of another language nothing prints.
         """
-        trial.rows(2 * self.adapter.batch, every=self.adapter.batch)
+        trial.rows(2 * self.adapter.batch)
         ended = trial.run(environment=self._customised(trial, NOISE))
         trial.claim(not ended.strange, f"{len(ended.strange)} lines on stdout are no STATE")
         trial.claim(ended.code == 0, "a library that prints ended the run")
@@ -98,11 +98,9 @@ class Machine(Base):
         Brought in by Python's `sitecustomize`, so told of Python targets alone. A suspended machine cannot be told
         from outside.
         """
-        trial.rows(3 * self.adapter.batch, every=self.adapter.batch)
+        trial.rows(3 * self.adapter.batch)
         environment = self._customised(trial, JUMPS)
-        ended = trial.struck(
-            self.refusal("busy", [1]), Fault("after_apply", "reset", on=[2]), environment=environment
-        )
+        ended = trial.struck(self.refusal("busy", [1]), Fault("after_apply", "reset", on=[2]), environment=environment)
         trial.claim(ended.code == 0, "a clock that jumps, or a 503, ended the run")
         trial.arrived()
 

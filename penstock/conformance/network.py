@@ -17,14 +17,14 @@ class Network(Base):
 
     def test_f05_lost_before_the_server_applied(self, trial: Trial) -> None:
         """The connection breaks before the server saw the write: it is sent again in the same run."""
-        trial.rows(4 * self.adapter.batch, every=self.adapter.batch)
+        trial.rows(4 * self.adapter.batch)
         ended = trial.struck(Fault("before_apply", "reset", on=[1, 3]))
         trial.claim(ended.code == 0, "two lost connections ended the run")
         trial.arrived()
 
     def test_f06_lost_after_the_server_applied(self, trial: Trial) -> None:
         """The connection breaks when the write is applied and not answered: it is sent again, nothing is doubled."""
-        trial.rows(4 * self.adapter.batch, every=self.adapter.batch)
+        trial.rows(4 * self.adapter.batch)
         ended = trial.struck(Fault("after_apply", "reset", on=[1, 3]))
         trial.claim(ended.code == 0, "two lost answers ended the run")
         trial.arrived()
@@ -51,7 +51,7 @@ class Network(Base):
         Each strikes once in one run, which must go on. The black hole ends after a while where the target's deadline
         is not known.
         """
-        trial.rows(6 * self.adapter.batch, every=self.adapter.batch)
+        trial.rows(6 * self.adapter.batch)
         ended = trial.struck(
             Fault("before_apply", "close", on=[1]),
             Fault("in_answer", "truncate", on=[2]),
@@ -78,7 +78,7 @@ class Network(Base):
         None of them says that the rows were written, and indeed most of them were not.
         """
         bodies = (PAGE, b"", b'{"results": [{"id"', b"[]", b"null")
-        trial.rows(6 * self.adapter.batch, every=self.adapter.batch)
+        trial.rows(6 * self.adapter.batch)
         said = [
             Fault("before_apply", "answer", on=[n], answer=Response(200, body), said=f"200 with {body[:9]!r}")
             for n, body in enumerate(bodies, start=1)

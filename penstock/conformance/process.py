@@ -53,7 +53,7 @@ class Process:
         """Start. `stdout` is a descriptor in place of our pipe, `file_limit` the most bytes of any file it writes."""
         limited = [] if file_limit is None else [sys.executable, "-c", _LIMITED, str(file_limit)]
         self._began = time.monotonic()
-        self._popen = subprocess.Popen(
+        self._popen = subprocess.Popen(  # noqa: S603 - the command is the adapter's
             [*limited, *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE if stdout is None else stdout,

@@ -30,7 +30,7 @@ class Refusals(Base):
         The target waits as it is told, and sends nothing while the window is spent. What nobody can wait for is cut
         short by a signal: the run ends, and its STATE is true.
         """
-        trial.rows(5 * self.adapter.batch, every=self.adapter.batch)
+        trial.rows(5 * self.adapter.batch)
         date = self.refusal("throttled", [2])
 
         def set_date() -> None:
@@ -38,7 +38,9 @@ class Refusals(Base):
             date.seconds = ends - time.time()
             assert date.answer is not None  # noqa: S101 - it was just made
             date.answer = Response(
-                date.answer.status, date.answer.body, {**date.answer.headers, "Retry-After": formatdate(ends, usegmt=True)}
+                date.answer.status,
+                date.answer.body,
+                {**date.answer.headers, "Retry-After": formatdate(ends, usegmt=True)},
             )
 
         date.do = set_date
@@ -60,7 +62,7 @@ class Refusals(Base):
 
         The budget of a whole run is longer than a test may last, so a signal ends the second run.
         """
-        trial.rows(4 * self.adapter.batch, every=self.adapter.batch)
+        trial.rows(4 * self.adapter.batch)
         ended = trial.struck(self.refusal("busy", [1, 2, 4]))
         trial.claim(ended.code == 0, "three answers of 503 ended the run")
         trial.arrived()
@@ -74,7 +76,7 @@ class Refusals(Base):
         trial.finish()
 
     def test_f13_some_rows_are_refused(self, trial: Trial) -> None:
-        """The server takes most rows of a request: the others are kept as rejects, and none that it took comes again."""
+        """The server takes most rows of a request: the others are kept as rejects, and none it took comes again."""
         bad = {f"bad{n}": self.adapter.refused_record(f"bad{n}") for n in range(3)}
         trial.rows(self.adapter.batch // 2)
         for key, record in bad.items():
@@ -110,15 +112,15 @@ class Refusals(Base):
         Of bulk jobs (which fail, end half way or never end) this is what can be told of any target; a target with a
         job API tests the states of its jobs itself.
         """
-        trial.rows(3 * self.adapter.batch, every=self.adapter.batch)
+        trial.rows(3 * self.adapter.batch)
         trial.struck(Fault("before_apply", "answer", on=[1, 2], answer=Response(202, b"{}")))
         trial.finish()
 
     def test_f16_a_write_that_outlives_its_run(self, trial: Trial) -> None:
         """Old values are there; new ones are applied while the run dies; then the source has the old or newer ones.
 
-        The next run must not believe that the old ones are there still. The orphan of a request ends with it; jobs that go on
-        writing by themselves are for a target with a job API to test.
+        The next run must not believe that the old ones are there still. The orphan of a request ends with it; jobs
+        that go on writing by themselves are for a target with a job API to test.
         """
         batch = self.adapter.batch
         trial.rows(batch, "old")
@@ -134,7 +136,7 @@ class Refusals(Base):
 
     def test_f17_credentials_expire(self, trial: Trial) -> None:
         """401 in mid-run: refreshed once and sent again; or, where there is nothing to refresh, the end at once."""
-        trial.rows((self.lanes + 3) * self.adapter.batch, every=self.adapter.batch)
+        trial.rows((self.lanes + 3) * self.adapter.batch)
         if self.adapter.refreshes:
             ended = trial.struck(self.refusal("credentials", [2]))
             trial.claim(ended.code == 0, "an expired token ended the run")
@@ -152,7 +154,7 @@ class Refusals(Base):
         What is kept as a reject meanwhile may stay one. A renamed field or a lost option look the same from outside.
         """
         batch = self.adapter.batch
-        trial.rows(batch, every=batch)
+        trial.rows(batch)
         trial.rows(batch // 4, start=batch)
         ended = trial.struck(self.refusal("field", FROM_THE_SECOND))
         kept = self.adapter.rejects(trial.folder)
@@ -166,7 +168,7 @@ class Refusals(Base):
 
         Whether the run ends by itself or waits until it is asked to end is left open.
         """
-        trial.rows((self.lanes + 3) * self.adapter.batch, every=self.adapter.batch)
+        trial.rows((self.lanes + 3) * self.adapter.batch)
         fault = self.refusal("quota", FROM_THE_SECOND, 3600.0, Retry_After="3600")
         ended = self._cut_short(trial, fault)
         trial.claim(ended.code != 0, "the quota was gone and the run ended with 0")

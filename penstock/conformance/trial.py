@@ -41,16 +41,20 @@ class Trial:
 
     # -- input --------------------------------------------------------------------------------------------
 
-    def row(self, key: str, value: str = "a", record: Json | None = None, **more: Any) -> None:
-        """Add a row; `record` stands in for the adapter's, `more` are further columns."""
-        content = {**(record or self.adapter.record(key, value)), **more}
+    def row(self, key: str, value: str = "a", more: Json | None = None) -> None:
+        """Add a row; `more` are further columns."""
+        content = {**self.adapter.record(key, value), **(more or {})}
         self._message({"type": "RECORD", "stream": self._stream, "record": content}, (key, value))
 
-    def rows(self, count: int, value: str = "a", start: int = 0, every: int = 0) -> None:
-        """Add rows of the keys `k0`, `k1`, …, and a STATE after `every` so many and at the end."""
+    def rows(self, count: int, value: str = "a", start: int = 0) -> None:
+        """Add rows of the keys `k0`, `k1`, …, and a STATE after two thirds of a batch each time, and at the end.
+
+        Most of the STATEs come while a batch is half full: what is gathered then must not be acknowledged.
+        """
+        every = max(1, self.adapter.batch * 2 // 3)
         for number in range(start, start + count):
             self.row(f"k{number}", value)
-            if every and (number + 1 - start) % every == 0:
+            if (number + 1 - start) % every == 0:
                 self.state()
         self.state()
 
@@ -72,7 +76,7 @@ class Trial:
         self.entries.append(Entry(line))
 
     def mend(self, line: bytes) -> None:
-        """Put a repeated SCHEMA in the place of a raw line, so that the input is sound and STATEs keep their numbers."""
+        """Put a repeated SCHEMA in the place of a raw line: the input is sound, and the STATEs keep their numbers."""
         self.entries[self.entries.index(Entry(line))] = Entry(json.dumps(self.adapter.schema()).encode())
 
     def _message(self, message: Mapping[str, Any], pair: Pair | None = None) -> None:
@@ -123,7 +127,7 @@ class Trial:
         """Run until the first of the faults kills the target at its place."""
         process: list[Process] = []
         for fault in faults:
-            fault.do = lambda: process[0].kill()
+            fault.do = lambda: process[0].kill()  # noqa: PLW0108 - it is not there yet
             fault.said = f"kill -9 ({fault.place})"
         self.proxy.strike(*faults)
         process.append(self.start())

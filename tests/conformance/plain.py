@@ -143,7 +143,7 @@ class Plain:
         for row in rows:
             if row["id"] in refused:
                 self.reject(row, "refused")
-            elif row["id"] in written and self.rejects.pop(row["id"], None):
+            elif row["id"] in written and self.rejects.pop(row["id"], ""):
                 self.keep_rejects()
         return [row for row in rows if row["id"] not in written | refused]
 

@@ -24,7 +24,7 @@ TEXTS = {
     "formula": "=1+cmd|' /C calc'!A0",
     "nul": "a\x00b",
     "surrogate": "a\ud83db",
-    "composed": "Å Å ﬁ \u017f",
+    "composed": "\u00c5 A\u030a \ufb01 \u017f",
     "edges": "  a  ",
     "escape": r"a\u0041\\n",
 }

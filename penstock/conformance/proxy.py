@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
+from itertools import pairwise
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -18,6 +19,9 @@ from penstock.conformance.faults import Fault, Place
 from penstock.conformance.wire import Request, Response, read_request, reset_on_close
 
 OWN_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "host"})
+HEAD = 100
+"""bytes of an answer that drip one by one, its first headers; the rest falls in drops of several"""
+DROPS = 200
 ASTRAY = "/astray"
 """where redirects lead: whoever comes here has followed one"""
 
@@ -228,10 +232,12 @@ class Proxy:
         return exchange.request.headers.get("connection", "").lower() != "close"
 
     def _drip(self, connection: socket.socket, exchange: Exchange, text: bytes, seconds: float) -> bool:
-        """Send byte by byte, evenly over some seconds, for as long as the client listens."""
-        for place in range(len(text)):
-            connection.sendall(text[place : place + 1])
-            if self._wait_for_the_client(connection, exchange, seconds / len(text)):
+        """Send an answer in drops, evenly over some seconds, for as long as the client listens."""
+        step = max(1, len(text) // DROPS)
+        edges = [*range(0, min(len(text), HEAD)), *range(HEAD, len(text), step), len(text)]
+        for start, end in pairwise(edges):
+            connection.sendall(text[start:end])
+            if self._wait_for_the_client(connection, exchange, seconds / len(edges)):
                 break
         exchange.ended = time.monotonic()
         return False

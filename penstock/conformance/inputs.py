@@ -127,7 +127,7 @@ class Inputs(Base):
         few = self.adapter.batch // 2
         trial.rows(few, "old")
         trial.schema(wider)
-        for number in range(few):
+        for number in range(3 * few):  # more than a batch, so that it is full before the old rows are
             trial.row(f"k{number}", "new", {"added_later": "x"})
         trial.schema()
         trial.rows(few // 2, "newest")

@@ -123,7 +123,8 @@ class Process:
             thread.join(10)
         states, strange, torn = parsed(bytes(self._out))
         stderr = self._err.decode(errors="replace")
-        return Ended(self._popen.returncode, states, strange, torn, stderr, seconds, self._peak / 1024, self._killed)
+        peak = self._peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+        return Ended(self._popen.returncode, states, strange, torn, stderr, seconds, peak, self._killed)
 
     def _write(self, content: bytes, close: bool) -> None:
         pipe = self._popen.stdin

@@ -234,7 +234,7 @@ class Proxy:
     def _drip(self, connection: socket.socket, exchange: Exchange, text: bytes, seconds: float) -> bool:
         """Send an answer in drops, evenly over some seconds, for as long as the client listens."""
         step = max(1, len(text) // DROPS)
-        edges = [*range(0, min(len(text), HEAD)), *range(HEAD, len(text), step), len(text)]
+        edges = [*range(min(len(text), HEAD)), *range(HEAD, len(text), step), len(text)]
         for start, end in pairwise(edges):
             connection.sendall(text[start:end])
             if self._wait_for_the_client(connection, exchange, seconds / len(edges)):

@@ -161,6 +161,7 @@ class Refusals(Base):
         trial.claim(ended.code != 0 or len(kept) > 0, "rows were refused, and nobody was told")
         trial.run()
         written = {key for write in trial.proxy.writes[:1] for key, _ in write.applied}
+        trial.claim(len(written) > 0, "nothing of the first write arrived, before any row was refused")
         trial.arrived(may=kept - written)
 
     def test_f19_the_quota_of_the_day_is_gone(self, trial: Trial) -> None:

@@ -7,8 +7,11 @@ between the two markers of a Markdown file; without, it is printed.
 from __future__ import annotations
 
 import argparse
+import os
+import platform
 import sys
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 
 from penstock.conformance.outcomes import Outcomes, run
@@ -35,9 +38,16 @@ def table(columns: Mapping[str, Outcomes]) -> str:
     return "\n".join(lines)
 
 
+def circumstances() -> str:
+    """Return when and where the outcomes were seen."""
+    today = datetime.now(timezone.utc).date().isoformat()
+    return f"Run on {today}, {platform.system()}, {os.cpu_count()} cores, Python {platform.python_version()}."
+
+
 def read(text: str) -> dict[str, dict[str, str]]:
     """Return the outcomes in a file's table: by column, then by number of the fault."""
-    lines = [line.strip("|").split("|") for line in text.partition(BEGIN)[2].partition(END)[0].split("\n") if line]
+    between = text.partition(BEGIN)[2].partition(END)[0].split("\n")
+    lines = [line.strip("|").split("|") for line in between if line.startswith("|")]
     names = [cell.strip() for cell in lines[0][2:]]
     rows = [[cell.strip() for cell in line] for line in lines[2:] if line[0].strip()]
     return {name: {row[0]: row[2 + n] for row in rows} for n, name in enumerate(names)}
@@ -58,7 +68,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--pytest", action="append", default=[], metavar="OPTION", help="an option for pytest")
     given = parser.parse_args(arguments)
     columns = {name: run([tests], *given.pytest) for name, _, tests in (each.partition("=") for each in given.targets)}
-    content = table(columns)
+    content = f"{table(columns)}\n\n{circumstances()}"
     if given.into:
         given.into.write_text(put(given.into.read_text("utf-8"), content), "utf-8")
     else:

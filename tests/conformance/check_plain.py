@@ -14,6 +14,10 @@ class TestNull(TargetConformance):
     adapter = PlainAdapter("null")
 
 
+class TestRefuses(TargetConformance):
+    adapter = PlainAdapter("refuses")
+
+
 class TestEarly(TargetConformance):
     adapter = PlainAdapter("early")
 
@@ -28,3 +32,9 @@ class TestReorders(TargetConformance):
 
 class TestRemembers(TargetConformance):
     adapter = PlainAdapter("remembers")
+
+
+class TestClaims(TargetConformance):
+    """It claims a deadline of its calls, and to run once at a time: it has neither."""
+
+    adapter = PlainAdapter(deadline=0.5, exclusive=True)

@@ -4,6 +4,7 @@ One request at a time: rows are gathered up to a batch or a STATE or a second of
 what became of each, and only then is the STATE printed. `--defect` names what it does wrong.
 
 * null: delivers nothing.
+* refuses: keeps every row as a reject.
 * early: prints a STATE before what was read ahead of it is delivered.
 * drops: takes a 429 for an answer like any other, and goes on.
 * reorders: sends what it has gathered last first, and an older version of a key after the newer.
@@ -92,7 +93,10 @@ class Plain:
 
     def flush_rows(self) -> None:
         rows, self.rows = self.rows, []
-        if self.defect == "null":
+        if self.defect == "refuses":
+            for row in rows:
+                self.reject(row, "no reason")
+        if self.defect in ("null", "refuses"):
             return
         if self.defect == "remembers":
             rows = self.unlike_the_noted(rows)

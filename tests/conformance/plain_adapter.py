@@ -15,7 +15,9 @@ class PlainAdapter(StockAdapter):
     batch = 10
     in_flight = 10
 
-    def __init__(self, defect: str = "none") -> None:
+    def __init__(self, defect: str = "none", *, deadline: float | None = None, exclusive: bool = False) -> None:
+        self.deadline = deadline
+        self.exclusive = exclusive
         super().__init__([sys.executable, str(PLAIN), "--defect", defect])
         self.name = f"plain target ({defect})"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import ClassVar
@@ -40,7 +40,9 @@ class Base:
         cls._serving.close()
 
     @pytest.fixture
-    def trial(self, request: pytest.FixtureRequest, tmp_path: Path) -> Trial:
+    def trial(
+        self, request: pytest.FixtureRequest, tmp_path: Path, record_property: Callable[[str, object], None]
+    ) -> Iterator[Trial]:
         """Start with an empty server, an empty history and an empty working folder."""
         reason = self.known_failures.get(request.function.__name__)
         if reason is not None:
@@ -49,7 +51,8 @@ class Base:
         self._proxy.reset()
         folder = tmp_path / "work"
         folder.mkdir()
-        return Trial(self.adapter, self._proxy, folder)
+        yield Trial(self.adapter, self._proxy, folder)
+        record_property("faults", self._proxy.struck)
 
     def refusal(self, what: Says, on: Collection[int], seconds: float = 0.0, **headers: str) -> Fault:
         """Return a fault that refuses requests in the server's own words, before it applies them."""

@@ -38,10 +38,9 @@ class Deaths(Base):
         The run ends in time, not with 0, and has printed a STATE that it earned. Which instants are hit is chosen
         by write number; signals at random instants are the target's own tests' business.
         """
-        batch = self.adapter.batch
-        trial.rows((self.lanes + 4) * batch)
         for number, at in ((signal.SIGTERM, self.lanes + 2), (signal.SIGINT, 2)):
             before = trial.position
+            trial.rows((self.lanes + 4) * self.adapter.batch, number.name)
             ended = self._signalled(trial, number, at)
             done = trial.position == len(trial.entries)
             trial.claim(done or ended.code != 0, f"{number.name} ended the run with 0, but it was not at its end")
@@ -56,10 +55,10 @@ class Deaths(Base):
         trial.proxy.strike(signalling)
         process.append(trial.start())
         process[0].feed(trial.input())
-        try:
-            return trial.finished(process[0])
-        finally:
-            trial.proxy.calm()
+        ended = trial.finished(process[0])
+        trial.claim(signalling.struck > 0, f"the target sent fewer than {at} writes, so it was not signalled")
+        trial.proxy.calm()
+        return ended
 
     def _twice(self, trial: Trial) -> None:
         trial.rows(self.adapter.batch, value="b")

@@ -78,7 +78,8 @@ class Machine(Base):
             waited += 0.02
         process.signal(signal.SIGKILL)
         process.read_stdout()
-        trial.finished(process)
+        ended = trial.finished(process)
+        trial.claim(len(ended.torn) > 0, "no STATE line was begun")
         trial.finish()
 
     def test_f32_a_library_prints(self, trial: Trial) -> None:

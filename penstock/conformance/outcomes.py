@@ -25,15 +25,17 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     outcome: Outcome = "failed" if hasattr(report, "wasxfail") else report.outcome
     name = report.nodeid.rpartition("::")[2]
     with Path(os.environ[FILE]).open("a", encoding="utf-8") as file:
-        file.write(json.dumps([name, outcome, str(report.longrepr or "")]) + "\n")
+        faults = dict(report.user_properties).get("faults", 0) if report.when == "teardown" else 0
+        file.write(json.dumps([name, outcome, str(report.longrepr or ""), faults]) + "\n")
 
 
 class Outcomes(dict[str, Outcome]):
-    """Outcome by test name, and the text of each failure in `messages`."""
+    """Outcome by test name, the text of each failure in `messages`, and how many `faults` struck in all."""
 
     def __init__(self) -> None:
         super().__init__()
         self.messages: dict[str, str] = {}
+        self.faults = 0
 
 
 def run(tests: Sequence[str], *options: str, limit: float = 1200.0) -> Outcomes:
@@ -52,7 +54,8 @@ def run(tests: Sequence[str], *options: str, limit: float = 1200.0) -> Outcomes:
             raise RuntimeError(f"pytest ran no test:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
         found = Outcomes()
         for line in noted.read_text("utf-8").splitlines():
-            name, outcome, message = json.loads(line)
+            name, outcome, message, faults = json.loads(line)
+            found.faults += faults
             if _RANK[outcome] >= _RANK[found.get(name, "passed")]:
                 found[name] = outcome
                 found.messages[name] = message or found.messages.get(name, "")

@@ -76,7 +76,8 @@ class Proxy:
         self.faults: list[Fault] = []
         self.exchanges: list[Exchange] = []
         self.applied: list[Applied] = []
-        self.connections = 0
+        self.struck = 0
+        """how many times a fault struck"""
 
     def strike(self, *faults: Fault) -> None:
         """Start schedules. A request is struck at most once per place, by the first that fits."""
@@ -127,8 +128,8 @@ class Proxy:
             except OSError:
                 return
             with self._lock:
-                self.connections += 1
                 struck = [fault for fault in self.faults if fault.place == "on_connect" and fault.strikes(())]
+                self.struck += len(struck)
             if struck:
                 reset_on_close(connection)
                 connection.close()
@@ -178,6 +179,7 @@ class Proxy:
                     if fault.place != "on_connect" and fault.strikes(keys):
                         faults.setdefault(fault.place, fault)
             exchange.struck = [str(fault) for fault in faults.values()]
+            self.struck += len(faults)
             self.exchanges.append(exchange)
         return exchange, faults
 

@@ -99,6 +99,7 @@ class Trial:
 
     def finished(self, process: Process, limit: float | None = None) -> Ended:
         """Wait for the end of a run, go to the STATE that it printed, and hold that this STATE is true."""
+        __tracebackhide__ = True
         ended = process.end(limit or self.limit)
         positions = [s["position"] for s in ended.states if isinstance(s.get("position"), int)]
         acknowledged = positions[-1] if positions else self.position
@@ -111,31 +112,35 @@ class Trial:
 
     def run(self, environment: Mapping[str, str] | None = None, **options: Any) -> Ended:
         """Run over all that is left."""
+        __tracebackhide__ = True
         process = self.start(environment, **options)
         process.feed(self.input())
         return self.finished(process)
 
     def struck(self, *faults: Fault, **options: Any) -> Ended:
         """Run with faults, which end with the run."""
+        __tracebackhide__ = True
         self.proxy.strike(*faults)
         try:
             return self.run(**options)
         finally:
             self.proxy.calm()
 
-    def killed(self, *faults: Fault, fed: bool = True) -> Ended:
+    def killed(self, *faults: Fault) -> Ended:
         """Run until the first of the faults kills the target at its place."""
+        __tracebackhide__ = True
         process: list[Process] = []
         for fault in faults:
             fault.do = lambda: process[0].kill()  # noqa: PLW0108 - it is not there yet
             fault.said = f"kill -9 ({fault.place})"
         self.proxy.strike(*faults)
         process.append(self.start())
-        process[0].feed(self.input(), close=fed)
-        try:
-            return self.finished(process[0])
-        finally:
-            self.proxy.calm()
+        process[0].feed(self.input())
+        ended = self.finished(process[0])
+        struck = any(fault.struck for fault in faults)
+        self.claim(struck, "the target sent fewer writes than that, so it was not killed")
+        self.proxy.calm()
+        return ended
 
     # -- the verdict --------------------------------------------------------------------------------------
 
@@ -146,6 +151,7 @@ class Trial:
 
     def check_state(self) -> None:
         """Hold that everything before the last STATE is in the store or a reject."""
+        __tracebackhide__ = True
         before = [entry.pair for entry in self.entries[: self.position] if entry.pair]
         after = [entry.pair for entry in self.entries[self.position :] if entry.pair]
         false = unfounded(before, after, self.adapter.stored(), self.adapter.rejects(self.folder))
@@ -153,6 +159,7 @@ class Trial:
 
     def finish(self) -> None:
         """Let the faults end, run what is left as a scheduler would, and hold that all has arrived."""
+        __tracebackhide__ = True
         self.proxy.calm()
         ended = self.run()
         self.claim(ended.code == 0, f"without any fault the run ended with {ended.code}")
@@ -160,17 +167,20 @@ class Trial:
 
     def arrived(self, may: Iterable[str] = ()) -> None:
         """Hold that every row is stored once with its last value; those of `may` may be rejects instead."""
+        __tracebackhide__ = True
         rejects = self.adapter.rejects(self.folder)
         verdict = judge(self.read, self.adapter.stored(), rejects - self.may_be_rejects, set(may))
         self.claim(not str(verdict), str(verdict))
 
     def rejected(self, keys: Collection[str]) -> None:
         """Hold that exactly these rows are kept as rejects."""
+        __tracebackhide__ = True
         found = self.adapter.rejects(self.folder)
         self.claim(found == set(keys), f"rejects are {sorted(found)[:5]}, expected {sorted(keys)[:5]}")
 
     def claim(self, true: bool, problem: str) -> None:
         """Fail with the problem and all that is needed to see it again."""
+        __tracebackhide__ = True
         if not true:
             raise AssertionError(f"{self.adapter.name}: {problem}\n{self.story()}")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from penstock.conformance import outcomes, table
+from penstock.conformance.adapter import Adapter
 from penstock.conformance.outcomes import Outcomes
 from penstock.conformance.suite import TargetConformance
 from tests.conformance import test_target_hubspot
@@ -102,3 +103,24 @@ def test_nothing_of_the_suite_is_needed_by_penstock_and_nothing_of_penstock_by_t
     files = list((ROOT / "penstock" / "conformance").glob("*.py"))
     assert files
     assert not [file.name for file in files if imports.search(file.read_text("utf-8"))]
+
+
+def test_the_guide_names_what_an_adapter_has() -> None:
+    text = (ROOT / "docs" / "conformance.md").read_text("utf-8")
+    named = {*re.findall(r"^\| `(\w+)", text, re.MULTILINE), *re.findall(r"^    def (\w+)", text, re.MULTILINE)}
+    assert len(named) > 15
+    assert not [name for name in named if not hasattr(Adapter, name)]
+
+
+def test_the_guide_shows_a_real_failure() -> None:
+    found = outcomes.run([f"{HERE / 'check_stock.py'}::TestStock::test_f15_accepted_is_not_done"])
+    printed = re.findall(r"^E +(.*)$", found.messages["test_f15_accepted_is_not_done"], re.MULTILINE)
+    shown = re.search(
+        r"```\n(AssertionError.*?)\n```", (ROOT / "docs" / "conformance.md").read_text("utf-8"), re.DOTALL
+    )
+    assert shown is not None
+    assert [untimed(line) for line in printed] == [untimed(line) for line in shown[1].splitlines()]
+
+
+def untimed(line: str) -> str:
+    return re.sub(r"\d+\.\d s", "… s", line.strip())

@@ -68,18 +68,26 @@ class Lanes:
         return [head for head in heads if all(self._queues[i][0] is head for i in head.identities)]
 
 
+Where = tuple[str, Action, bool]
+"""stream, action, whether the rows are addressed by their ids"""
+
+
+def _where(row: Row) -> Where:
+    return (row.sync.stream, row.action, row.destination_id is not None)
+
+
 class Batcher:
-    """Collects ready rows into batches, one open batch per sync and action."""
+    """Collects ready rows into batches, one open batch per sync, action and way of addressing."""
 
     def __init__(self, limits: Limits, max_age: float) -> None:
         self._limits = limits
         self._max_age = max_age
-        self._open: dict[tuple[str, Action], Batch] = {}
+        self._open: dict[Where, Batch] = {}
 
     def add(self, row: Row, now: float) -> list[Batch]:
         """Put a row into the open batch of its sync and action; return the batches that are full by it."""
         full: list[Batch] = []
-        where = (row.sync.stream, row.action)
+        where = _where(row)
         batch = self._open.get(where)
         if batch and batch.size + len(row.body) > self._limits.body_bytes:
             full.append(self._seal(where))
@@ -94,7 +102,7 @@ class Batcher:
 
     def fits(self, row: Row, more: int) -> bool:
         """Tell whether an unsealed row may grow by so many bytes where it is."""
-        batch = self._open.get((row.sync.stream, row.action))
+        batch = self._open.get(_where(row))
         if batch is None or not any(r is row for r in batch.rows):
             return True
         if batch.size + more > self._limits.body_bytes:
@@ -111,7 +119,7 @@ class Batcher:
         """Return when the oldest open batch will be old enough."""
         return min((b.opened_at + self._max_age for b in self._open.values()), default=None)
 
-    def _seal(self, where: tuple[str, Action]) -> Batch:
+    def _seal(self, where: Where) -> Batch:
         batch = self._open.pop(where)
         for row in batch.rows:
             row.sealed = True

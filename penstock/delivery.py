@@ -18,8 +18,10 @@ from typing import Protocol
 
 from typing_extensions import assert_never
 
+from penstock import judgement
 from penstock.batching import Batcher, Lanes, halves
 from penstock.checkpoint import Checkpoint, Epoch
+from penstock.endings import Endings
 from penstock.errors import (
     BatchRefused,
     Fault,
@@ -27,7 +29,6 @@ from penstock.errors import (
     Refusal,
     Stop,
     Throttled,
-    TooManyRejects,
     Unavailable,
 )
 from penstock.intake import Intake
@@ -90,7 +91,8 @@ class Delivery:
         self._batcher = Batcher(destination.limits, self.policy.batch_age)
         self._throttle = Throttle(destination.limits.requests, destination.limits.window)
         self._settlement = Settlement(ledger, checkpoint, self._lanes)
-        self._intake = Intake(destination.limits, ledger, self._lanes, self._batcher, self._settlement)
+        self._intake = Intake(destination, ledger, self._lanes, self._batcher, self._settlement)
+        self._endings = Endings(ledger, self._lanes, self._settlement, self._intake, self.policy)
         self._intended: list[Batch] = []
         self._sendable: deque[Batch] = deque()
         """batches whose intent is durable"""
@@ -99,7 +101,6 @@ class Delivery:
         """batches whose answers are not durable yet: they still hold their lane, so a crash repeats one a lane"""
         self._waiting: list[tuple[float, int, list[Row]]] = []
         self._tickets = count(1)
-        self._completing: list[OpenSync] = []
         self._throttled_in_a_row = 0
         self._limit_known = False
         """until the first answer has told the rate limit, one request at a time"""
@@ -125,9 +126,12 @@ class Delivery:
         """Note the version of a full read; tell whether its end will prove that the stream was read whole."""
         return self._settlement.new_version(opened, version)
 
-    def complete(self, opened: OpenSync) -> None:
-        """Take the tap's word that the stream was read whole; it is acted on when all its rows are settled."""
-        self._completing.append(opened)
+    def end(self, opened: OpenSync, mapper: RecordMapper, *, complete: bool) -> None:
+        """Take the end of a stream, which is acted on when all rows are settled: removals come last.
+
+        `complete` is the tap's word that the stream was read whole.
+        """
+        self._endings.add(opened, mapper, complete=complete)
 
     def turn(self, now: float, *, flush: bool = False) -> None:
         """Do everything that can be done without waiting. `flush` seals batches whatever their age."""
@@ -137,13 +141,12 @@ class Delivery:
             self._answered += 1
             self._limit_known = True
         while self._waiting and self._waiting[0][0] <= now:
-            self._intake.again(heapq.heappop(self._waiting)[2], now)
+            rows = heapq.heappop(self._waiting)[2]
+            self._intake.again(rows, self.syncs[rows[0].sync.stream], now)
         while self._settlement.released:
             self._let_forward()
-        if self._completing and not self._lanes.rows:
-            for opened in self._completing:
-                self._settlement.complete(opened)
-            self._completing.clear()
+        if self.stopped is None:
+            self._endings.turn(now)
         if self.stopped is None:
             self._intake.sealed += self._batcher.due(now, everything=flush or (not self._in_flight and not self.room))
             self._intend()
@@ -159,7 +162,12 @@ class Delivery:
     @property
     def idle(self) -> bool:
         """Tell whether every row is settled and durable."""
-        return not self._lanes.rows and not self._settlement.pending and not self._completing
+        return not self._lanes.rows and not self._settlement.pending and not self._endings.busy
+
+    @property
+    def withheld(self) -> int:
+        """Return how many records stay unsettled because a guard has stopped what they ask for."""
+        return self._endings.withheld
 
     @property
     def in_flight(self) -> int:
@@ -296,6 +304,7 @@ class Delivery:
         delivered: list[tuple[Row, Delivered]] = []
         rejected: list[tuple[Row, Rejected]] = []
         later: list[tuple[Row, str, float | None]] = []
+        onward: list[Row] = []
         doubtful: list[Row] = []
         for row, outcome in zip(batch.rows, outcomes, strict=True):
             match outcome:
@@ -304,12 +313,13 @@ class Delivery:
                 case Rejected():
                     rejected.append((row, outcome))
                 case Again():
-                    self._settlement.redirect(opened, row, outcome.action, outcome.destination_id)
-                    later.append((row, outcome.reason, 0.0))
+                    self._settlement.redirect(opened, row, batch.action, outcome)
+                    onward.append(row)
                 case Retry():
                     later.append((row, outcome.reason, outcome.after))
                 case Unknown():
                     doubtful.append(row)
+                    row.looked = row.absent = False  # what was known of the object is older than what may have happened
                     if outcome.answered and row.attempts >= self.policy.unacknowledged:
                         rejected.append((row, Rejected("not_acknowledged", outcome.reason)))
                     else:
@@ -325,19 +335,14 @@ class Delivery:
             self._settlement.rejected(opened, rejected, "rejected")
         self._judge(opened)
         self._put_off(opened, later)
+        if onward and not self._out_of_attempts(opened, onward, "the answers lead nowhere"):
+            heapq.heappush(self._waiting, (self._now, next(self._tickets), onward))
 
     def _put_off(self, opened: OpenSync, later: Sequence[tuple[Row, str, float | None]]) -> None:
         """Let rows wait for their next attempt, those of one batch together; end the run when a budget is spent."""
         if not later:
             return
-        spent = next((reason for row, reason, _ in later if row.attempts >= self.policy.retry.attempts), None)
-        if spent is not None:
-            self.stop(
-                Fault(
-                    f"stream {opened.sync.stream}: no success in {self.policy.retry.attempts} attempts; last: {spent}",
-                    "the rows concerned were not acknowledged; run again when the destination answers",
-                )
-            )
+        if self._out_of_attempts(opened, [row for row, _, _ in later], later[0][1]):
             return
         opened.counts["retried"] += len(later)
         waits: dict[float | None, list[Row]] = {}
@@ -347,6 +352,17 @@ class Delivery:
             wait = self.policy.retry.wait(rows[0].attempts, self._chance, after)
             heapq.heappush(self._waiting, (self._now + wait, next(self._tickets), rows))
 
+    def _out_of_attempts(self, opened: OpenSync, rows: Sequence[Row], reason: str) -> bool:
+        if all(row.attempts < self.policy.retry.attempts for row in rows):
+            return False
+        self.stop(
+            Fault(
+                f"stream {opened.sync.stream}: no success in {self.policy.retry.attempts} attempts; last: {reason}",
+                "the rows concerned were not acknowledged; run again when the destination answers",
+            )
+        )
+        return True
+
     # -- ending -------------------------------------------------------------------------------------------
 
     def stop(self, why: Stop) -> None:
@@ -354,33 +370,13 @@ class Delivery:
         self.stopped = self.stopped or why
 
     def _judge(self, opened: OpenSync) -> None:
-        """Stop at once when the first rows were all refused: then it is the mapping. Not while good rows may come."""
-        counts = opened.counts
-        good = counts["created"] + counts["updated"] + counts["unchanged"]
-        hopeless = opened.refused - opened.claims
-        if good or hopeless < self.policy.hopeless or opened.sync.max_rejected_share == 1:
-            return
-        if counts["rejected"] >= self.policy.hopeless or not self._lanes.rows:
-            self.stop(
-                TooManyRejects(
-                    f"stream {opened.sync.stream}: the first {opened.refused} rows were all refused, the run stopped",
-                    "see `penstock rejects` for the reasons, and look at the mapping first",
-                )
-            )
+        """Stop at once when the first rows were all refused. Not while good rows may still come."""
+        if opened.counts["rejected"] >= self.policy.hopeless or not self._lanes.rows:
+            hopeless = judgement.hopeless(opened, self.policy)
+            if hopeless is not None:
+                self.stop(hopeless)
 
     def verdict(self) -> Stop | None:
-        """End a run that was read to its end, and judge it: more rejects than a sync allows are no success."""
+        """End a run that was read to its end, and judge it."""
         self._settlement.remember_mappings(self.syncs.values())
-        for opened in self.syncs.values():
-            counts = opened.counts
-            refused = opened.refused
-            attempted = refused + counts["created"] + counts["updated"]
-            share = opened.sync.max_rejected_share
-            enough = refused >= self.policy.judged_from or share == 0
-            if enough and refused > share * attempted:
-                return TooManyRejects(
-                    f"stream {opened.sync.stream}: {refused} of {attempted} rows attempted were refused, "
-                    f"allowed is a share of {opened.sync.max_rejected_share:g}",
-                    "see `penstock rejects` for the reasons; the other rows were delivered",
-                )
-        return None
+        return self._endings.guarded or judgement.too_many_rejects(self.syncs.values(), self.policy)

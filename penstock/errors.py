@@ -7,6 +7,7 @@ PenstockError
 │   ├── Misconfigured    2   a setting or a credential is wrong; nothing is sent once that is known
 │   │   └── Busy             another run of the same sync is under way
 │   ├── TooManyRejects   3   the rows went through, but more were refused than the sync allows
+│   ├── Guarded          4   a guard of the sync was met; what it guards was not written
 │   └── Interrupted 130/143  a signal asked us to end
 ├── Refusal                  what one answer says about its whole request; raised by a target's decode
 │   ├── Throttled            too fast: wait, then send the same again
@@ -74,6 +75,13 @@ class TooManyRejects(Stop):
 
     exit_code = 3
     name = "more rejects than allowed"
+
+
+class Guarded(Stop):
+    """A guard of the sync was met: the rest of the run went through, what the guard is there for did not."""
+
+    exit_code = 4
+    name = "stopped by a guard"
 
 
 class Interrupted(Stop):

@@ -12,19 +12,36 @@ from penstock.batching import Batcher, Lanes, key_identity, match_identity
 from penstock.checkpoint import Epoch
 from penstock.errors import InvalidRecord
 from penstock.ledger import Ledger
-from penstock.mapping import RecordMapper, decode_record, encode_payload, fingerprint, reject_key
-from penstock.records import Action, Batch, KnownRow, Limits, Rejected, Row, RowKey, Source, Sync
+from penstock.mapping import RecordMapper, decode_record, encode_payload, fingerprint, kept, reject_key
+from penstock.records import (
+    Action,
+    Batch,
+    Delivered,
+    Destination,
+    KnownRow,
+    Record,
+    Rejected,
+    Row,
+    RowKey,
+    Source,
+    Sync,
+)
 from penstock.settlement import OpenSync, Settlement
+from penstock.steps import NO_OBJECT, dress, in_doubt, is_removal, next_step, want
 
 TOO_LARGE = Rejected("too_large", "the mapped record is larger than one request may be")
+ABSENT = Rejected(NO_OBJECT, "there is no object to change")
 
 
 class Intake:
     """Takes rows by `offer`; batches that are full gather in `sealed`."""
 
-    def __init__(self, limits: Limits, ledger: Ledger, lanes: Lanes, batcher: Batcher, settlement: Settlement) -> None:
+    def __init__(
+        self, destination: Destination, ledger: Ledger, lanes: Lanes, batcher: Batcher, settlement: Settlement
+    ) -> None:
         self.sealed: list[Batch] = []
-        self._limits = limits
+        self._limits = destination.limits
+        self._can = destination.abilities
         self._ledger = ledger
         self._lanes = lanes
         self._batcher = batcher
@@ -39,6 +56,8 @@ class Intake:
         earlier: set[str] = set()
         """keys with an older version in this very group"""
         sync, mark_seen, busy = opened.sync, opened.seen.mark, bool(self._lanes.rows)
+        stage = opened.stage
+        resend = sync.strategy.unchanged is not Action.NOTHING
         for source in rows:
             key = source.key
             found = remembered.get(key) if key is not None else None
@@ -47,29 +66,47 @@ class Intake:
                 last_sent, source_mark, seq = found
                 mark_seen(seq)
                 if key not in earlier and not (busy and self._lanes.tail(key_identity(sync, key))):
-                    delivered = last_sent
+                    staged = stage is not None and key in stage.keys
+                    delivered = None if source.removed or resend or staged else last_sent
                     if delivered is not None and source_mark == source.mark and source_mark is not None:
                         unchanged.append(key)
                         continue
-            row = _mapped(sync, mapper, source, epoch)
+            row = mapped(sync, mapper, source, epoch)
             if delivered is not None and row.fingerprint == delivered:
                 unchanged.append(row.key)
                 marks.append((row.source_mark, row.key))
                 continue
             earlier.add(row.key)
-            changed.append(row)
+            if not self._held(opened, row):
+                changed.append(row)
         if unchanged:
             self._settlement.unchanged_keys(opened, epoch, unchanged)
         if marks and opened.remark:
             self._settlement.remark(opened, marks)
-        if changed:
-            self._enter(opened, changed, now)
+        if stage is not None:
+            for row in changed:
+                stage.add(row)
+        elif changed:
+            self.enter(opened, changed, now)
 
-    def _enter(self, opened: OpenSync, rows: list[Row], now: float) -> None:
+    def _held(self, opened: OpenSync, row: Row) -> bool:
+        """Keep a removal back until all are known, where a guard wants to judge them; a newer version releases it."""
+        held = opened.held
+        if row.key in held and not row.removed:
+            self._settlement.superseded(opened, held.pop(row.key))
+        if not row.removed or row.invalid or not opened.sync.guards.of_removals:
+            return False
+        if row.key in held:
+            opened.counts["coalesced"] += 1
+        held.setdefault(row.key, []).extend(row.epochs)
+        return True
+
+    def enter(self, opened: OpenSync, rows: list[Row], now: float) -> None:
+        """Queue rows in their lanes, and let those travel that head them."""
         known = self._ledger.known(opened.number, [row.key for row in rows])
         ready: list[Row] = []
         for row in rows:
-            row.known = known.get(row.key)
+            self._know(row, known.get(row.key))
             if row.known is not None:
                 opened.seen.mark(row.known.seq, present=not row.known.left)
             ahead = self._lanes.tail(key_identity(row.sync, row.key))
@@ -78,6 +115,13 @@ class Intake:
             elif self._lanes.enter(row, self._lanes_of(row, ahead)):
                 ready.append(row)
         self._admit(opened, ready, now)
+
+    @staticmethod
+    def _know(row: Row, known: KnownRow | None) -> None:
+        row.known = known
+        row.destination_id = known.destination_id if known is not None and not known.left else None
+        if row.removed and known is not None:
+            row.match = known.match or ""
 
     @staticmethod
     def _lanes_of(row: Row, ahead: Row | None) -> tuple[str, ...]:
@@ -91,17 +135,23 @@ class Intake:
         """Let an unsent row take over a newer version of itself; the fields merge, the later value wins."""
         if ahead.sealed or ahead.attempts or ahead.invalid or row.invalid or ahead.match != row.match:
             return False
-        if self._lanes.tail(match_identity(row.sync, row.match)) is not ahead:
+        if ahead.removed or row.removed or (ahead.looked or ahead.action is Action.APPEND):
             return False
+        if row.match and self._lanes.tail(match_identity(row.sync, row.match)) is not ahead:
+            return False
+        if isinstance(ahead.record, bytes) or isinstance(row.record, bytes):
+            return False  # texts of records do not merge, and a reject keeps what was read last
         payload = {**ahead.payload, **row.payload}
-        body = row.body if payload == row.payload and list(payload) == list(row.payload) else encode_payload(payload)
+        if payload == row.payload and list(payload) == list(row.payload):
+            body = row.body
+        else:
+            body = encode_payload({n: v for n, v in payload.items() if n not in row.sync.created_only})
         if not self._batcher.fits(ahead, len(body) - len(ahead.body)):
             return False
         ahead.payload, ahead.body = payload, body
         ahead.fingerprint = fingerprint(body)
         ahead.source_mark = row.source_mark if body is row.body else None
-        if isinstance(ahead.record, dict) and isinstance(row.record, dict):
-            ahead.record = {**ahead.record, **row.record}
+        ahead.record = {**ahead.record, **row.record}
         ahead.epochs += row.epochs
         return True
 
@@ -111,21 +161,49 @@ class Intake:
             return
         valid = [row for row in rows if not row.invalid]
         invalid = [(row, Rejected(why.code, why.message, why.field)) for row in rows if (why := row.invalid)]
-        claims = [r.match for r in valid if r.known is None or r.known.left or r.known.match != r.match]
+        claims = [r.match for r in valid if claims_its_match(r)]
         owners = self._ledger.owners(opened.number, claims) if claims else {}
+        free: list[Row] = []
         for row in valid:
-            others = owners.get(row.match, set()) - {row.key}
+            others = owners.get(row.match, set()) - {row.key} if owners and claims_its_match(row) else None
             if others:
                 text = f"the row {min(others)} of this sync already holds the match value"
                 invalid.append((row, Rejected("duplicate_match", text)))
-                opened.claims += 1
-            elif len(row.body) > self._limits.body_bytes:
-                invalid.append((row, TOO_LARGE))
+                opened.excused += 1
             else:
-                choose(opened.sync, row)
-                self.sealed += self._batcher.add(row, now)
+                row.wanted = want(row)
+                free.append(row)
         if invalid:
             self._settlement.rejected(opened, invalid, "invalid")
+        self._place(opened, free, now)
+
+    def _place(self, opened: OpenSync, rows: list[Row], now: float) -> None:
+        """Put rows into batches by the step that each needs next; end those that need none."""
+        for row in rows:
+            step = row.action = next_step(row, self._can)
+            if step is Action.NOTHING:
+                self._end(opened, row)
+                continue
+            dress(row, step)
+            if len(row.body) > self._limits.body_bytes:
+                self._settlement.rejected(opened, [(row, TOO_LARGE)], "invalid")
+                continue
+            if step not in self._can.keyed and in_doubt(row):
+                opened.counts["may_repeat"] += 1
+            self.sealed += self._batcher.add(row, now)
+
+    def _end(self, opened: OpenSync, row: Row) -> None:
+        """End a row for which there is nothing to send."""
+        if row.wanted is Action.NOTHING:
+            self._settlement.not_sent(opened, row)
+        elif is_removal(row):
+            self._settlement.delivered(opened, [(row, Delivered())])
+        elif row.absent:
+            opened.excused += 1
+            opened.absent += 1
+            self._settlement.rejected(opened, [(row, ABSENT)], "rejected")
+        else:
+            self._settlement.existing(opened, row)
 
     def readmit(self, opened: OpenSync, rows: list[Row], now: float) -> None:
         """Look again at rows that waited: what was ahead of them may have changed what the ledger knows."""
@@ -133,62 +211,66 @@ class Intake:
         known = self._ledger.known(opened.number, [row.key for row in rows])
         ready: list[Row] = []
         for row in rows:
-            row.known = known.get(row.key)
-            if not row.invalid and is_delivered(row.known, row):
+            self._know(row, known.get(row.key))
+            if not row.invalid and not row.removed and is_delivered(row.known, row):
                 self._settlement.unchanged(opened, row)
             else:
                 ready.append(row)
         self._admit(opened, ready, now)
 
-    def again(self, rows: list[Row], now: float) -> None:
+    def again(self, rows: list[Row], opened: OpenSync, now: float) -> None:
         """Put rows that were sent before into a batch once more; they kept the head of their lanes."""
         for row in rows:
             row.sealed = False
-            self.sealed += self._batcher.add(row, now)
+        self._place(opened, rows, now)
 
     def drop_reverted(self, opened: OpenSync, batch: Batch) -> None:
         """Take out of a batch the rows that came back to what was last delivered while they waited in it."""
-        reverted = [row for row in batch.rows if row.attempts == 0 and is_delivered(row.known, row)]
+        reverted = [
+            row for row in batch.rows if row.attempts == 0 and not is_removal(row) and is_delivered(row.known, row)
+        ]
         if reverted:
             batch.rows = [row for row in batch.rows if row not in reverted]
             for row in reverted:
                 self._settlement.unchanged(opened, row)
 
 
-def _mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch) -> Row:
+def mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch) -> Row:
     """Make the Row of a record; one that cannot be mapped keeps its key, so that it keeps its place in the order."""
+    if source.removed and source.key is not None:
+        return removal(sync, mapper, source.key, source.record, [epoch])
+    weight = len(source.record) if isinstance(source.record, bytes) else 0
     try:
         if source.invalid is not None:
             raise source.invalid
         record = decode_record(source.record) if isinstance(source.record, bytes) else source.record
     except InvalidRecord as why:
         key = source.key or reject_key(source.record)
-        return Row(sync, key, "", {}, b"", b"", None, source.record, [epoch], invalid=why)
+        return Row(sync, key, "", {}, b"", b"", None, kept(source.record), [epoch], invalid=why, weight=weight)
     try:
         key, match, payload, body, mark = mapper.map(record)
     except InvalidRecord as why:
         key = RowKey(why.row_key) if why.row_key is not None else reject_key(record)
-        return Row(sync, key, "", {}, b"", b"", None, record, [epoch], invalid=why)
-    weight = len(source.record) if isinstance(source.record, bytes) else len(body)
-    return Row(sync, key, match, payload, body, mark, source.mark, record, [epoch], weight=weight)
+        return Row(sync, key, "", {}, b"", b"", None, kept(record), [epoch], invalid=why, weight=weight)
+    weight = weight or len(body)
+    return Row(sync, key, match, payload, body, mark, source.mark, kept(record), [epoch], weight=weight)
+
+
+def removal(sync: Sync, mapper: RecordMapper, key: RowKey, record: Record | bytes, epochs: list[Epoch]) -> Row:
+    """Make the Row of a key that has left the source."""
+    body = encode_payload(mapper.cleared()) if sync.strategy.removed is Action.CLEAR else b""
+    return Row(sync, key, "", {}, body, b"", None, record, epochs, removed=True)
 
 
 def is_delivered(known: KnownRow | None, row: Row) -> bool:
-    """Tell whether the destination has this very payload, as far as the ledger is sure of it."""
+    """Tell whether the destination has this very payload, as far as the ledger is sure of it, and that is enough."""
+    if row.sync.strategy.unchanged is not Action.NOTHING:
+        return False
     return known is not None and not known.left and known.fingerprint == row.fingerprint
 
 
-def choose(sync: Sync, row: Row) -> None:
-    """Give a row its action. An object whose id is known is updated by it, whatever its match value is by now.
-
-    Without an id, an object in doubt may stand under a match value that the row had when it was sent: then the
-    destination is asked first, or a second object could be made.
-    """
-    known = row.known
-    row.action = sync.strategy.added if known is None else sync.strategy.changed
-    if known is None or known.left or row.action is not Action.UPSERT:
-        return
-    if known.destination_id:
-        row.action, row.destination_id = Action.UPDATE, known.destination_id
-    elif known.fingerprint is None and row.former:
-        row.action = Action.FIND
+def claims_its_match(row: Row) -> bool:
+    """Tell whether a row stakes a claim to its match value that it did not have before."""
+    if not row.match or row.removed:
+        return False
+    return row.known is None or row.known.left or row.known.match != row.match

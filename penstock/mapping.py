@@ -6,7 +6,8 @@ every record, changed or not: the fingerprint of the mapped payload is what deci
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
@@ -15,6 +16,7 @@ import msgspec
 
 from penstock import __version__
 from penstock.errors import InvalidRecord, Misconfigured
+from penstock.lenient import UNREADABLE, OddRecord, Unreadable, checked, read_odd
 from penstock.records import Convert, Form, Json, Payload, Record, RowKey, Source, Sync
 from penstock.syncs import nearest
 
@@ -31,17 +33,23 @@ _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 _decode_record = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
-UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""what JSON text can be that nobody can read: no JSON, no UTF-8, nested without end"""
+REMOVED_COLUMN = "_sdc_deleted_at"
+"""not null in a record by which a tap says that the row has left its source"""
+_INTEGER_DIGITS = 400
 Field = tuple[str, str, frozenset[type] | None, Convert, bool]
 """destination field, column, types the column may have, what its value becomes, whether a null clears the field"""
 Mapped = tuple[RowKey, str, Payload, bytes, bytes]
-"""row key, match value, payload, payload as JSON, fingerprint"""
+"""row key, match value, payload, as JSON without the fields that only a creation gets, fingerprint of that"""
 
 
 def fingerprint(body: bytes) -> bytes:
     """Return 16 bytes that stand for a payload, so that an equal payload need not be sent again."""
     return blake2b(body, digest_size=16).digest()
+
+
+def without(names: frozenset[str]) -> Callable[[Payload], Payload]:
+    """Return a function that leaves these fields out of a payload."""
+    return lambda payload: {name: value for name, value in payload.items() if name not in names}
 
 
 def encode_payload(payload: Payload) -> bytes:
@@ -59,12 +67,15 @@ class RecordMapper:
         self._check_columns(columns)
         names = [f"key{n}" for n in range(len(self.key_columns))]
         key = msgspec.defstruct(
-            "Key", [(name, Any, None) for name in names], rename=dict(zip(names, self.key_columns, strict=True))
+            "Key",
+            [*((name, Any, None) for name in names), ("removed", Any, None)],
+            rename={**dict(zip(names, self.key_columns, strict=True)), "removed": REMOVED_COLUMN},
         )
         self._decode_key = msgspec.json.Decoder(key, float_hook=Decimal).decode
         self.version = mapping_version(sync, form, columns, key_properties)
         self._constants: Payload = {}
         self._fields: list[Field] = []
+        self._steady = without(sync.created_only) if sync.created_only else None
         for name in sorted(form.fields):
             rule = form.fields[name]
             if rule.column is None:
@@ -97,24 +108,39 @@ class RecordMapper:
     def peek(self, text: bytes) -> Source:
         """Read a record's key out of its JSON text, and mark the text; the rest is parsed when it is needed.
 
-        A text that cannot be read has no key; mapping it will tell why.
+        A text whose key cannot be read has none; mapping it will tell why.
         """
         try:
-            values = list(msgspec.structs.astuple(self._decode_key(text)))
+            *values, removed = msgspec.structs.astuple(self._decode_key(text))
         except UNREADABLE:
-            return Source(None, None, text)
+            return self._peek_odd(text)
         key = None if None in values else RowKey(_encode(values).decode())
-        return Source(key, blake2b(text, digest_size=16, person=self.version).digest(), text)
+        mark = blake2b(text, digest_size=16, person=self.version).digest()
+        return Source(key, mark, text, removed=removed is not None)
+
+    def _peek_odd(self, text: bytes) -> Source:
+        try:
+            found = self.peek_record(read_odd(text))
+        except ValueError:
+            return Source(None, None, text)
+        mark = None if found.key is None else blake2b(text, digest_size=16, person=self.version).digest()
+        return replace(found, mark=mark, record=text)
 
     def peek_record(self, record: Record) -> Source:
         """Do the same for a record that a stream map has made; it has no text to mark."""
+        record = checked(record)
         values = [record.get(column) for column in self.key_columns]
-        return Source(None if None in values else RowKey(_encode(values).decode()), None, record)
+        if any(isinstance(value, Unreadable) for value in values):
+            return Source(None, None, record)
+        key = None if None in values else RowKey(_encode(values).decode())
+        return Source(key, None, record, removed=record.get(REMOVED_COLUMN) is not None)
 
     def map(self, record: Record) -> Mapped:
         """Map one record. Raises InvalidRecord, naming the row key, the field and the rule, never the value."""
         key = self._key(record)
         try:
+            if isinstance(record, OddRecord):
+                self._refuse_unreadable(record)
             return self._map(key, record)
         except InvalidRecord as error:
             error.row_key = key
@@ -132,19 +158,31 @@ class RecordMapper:
                         payload[name] = clear
                 elif value is not _MISSING:
                     if types is not None and type(value) not in types:
-                        raise InvalidRecord("schema", f"column {column} does not have the type its SCHEMA says")
+                        value = _as_integer(value, types, column)
                     payload[name] = convert(value)
         except InvalidRecord as error:
             error.field = error.field or name
             raise
-        match = payload.get(self._form.match)
-        if not match or match == clear:
-            raise InvalidRecord(
-                "null_match", "the match field has no value, so no object can be found", self._form.match
-            )
-        match_value = self._form.normalise(str(match))
-        body = _encode(payload)
+        match_value = "" if self._form.match is None else self._match(self._form.match, payload)
+        body = _encode(payload if self._steady is None else self._steady(payload))
         return key, match_value, payload, body, fingerprint(body)
+
+    def _match(self, name: str, payload: Payload) -> str:
+        match = payload.get(name)
+        if not match or match == self._form.clear:
+            raise InvalidRecord("null_match", "the match field has no value, so no object can be found", name)
+        return self._form.normalise(str(match))
+
+    def cleared(self) -> Payload:
+        """Return the payload that empties the sync's fields, the match and constants apart."""
+        return {name: self._form.clear for name, *_ in self._fields if name != self._form.match}
+
+    def _refuse_unreadable(self, record: OddRecord) -> None:
+        """Refuse a record for a value that cannot be sent as it is; other columns may hold what they like."""
+        for name, column, *_ in self._fields:
+            value = record.get(column)
+            if isinstance(value, Unreadable):
+                raise InvalidRecord("unreadable", f"column {column} {value.why}", name)
 
     def _key(self, record: Record) -> RowKey:
         """Return the row key: a JSON array of the key columns' values."""
@@ -152,12 +190,17 @@ class RecordMapper:
         if None in values:
             missing = [c for c, v in zip(self.key_columns, values, strict=True) if v is None]
             raise InvalidRecord("null_key", f"key column {', '.join(missing)} is null", missing[0])
+        for column, value in zip(self.key_columns, values, strict=True):
+            if isinstance(value, Unreadable):
+                raise InvalidRecord("unreadable", f"key column {column} {value.why}", column)
         return RowKey(_encode(values).decode())
 
 
 def mapping_version(sync: Sync, form: Form, columns: Mapping[str, Json], key_properties: Sequence[str]) -> bytes:
     """Return 16 bytes that change whenever the same record could be mapped to another payload or key."""
-    rules = sorted((name, rule.column, rule.constant, rule.nulls or sync.nulls) for name, rule in form.fields.items())
+    rules = sorted(
+        (name, rule.column, rule.constant, rule.nulls or sync.nulls, rule.when) for name, rule in form.fields.items()
+    )
     types = sorted((name, _encode(schema).decode()) for name, schema in columns.items())
     facts = (__version__, sync.object, form.match, form.version, rules, types, list(key_properties))
     return blake2b(repr(facts).encode(), digest_size=16).digest()
@@ -166,15 +209,32 @@ def mapping_version(sync: Sync, form: Form, columns: Mapping[str, Json], key_pro
 def decode_record(text: bytes) -> Record:
     """Parse a record's JSON text; numbers with a fraction keep their digits.
 
-    Raises InvalidRecord for text inside it that is no Unicode, such as half of a surrogate pair.
+    A record with values that cannot be represented comes as an OddRecord. Raises InvalidRecord for what is no JSON.
     """
     try:
         record: Record = _decode_record(text)
     except UNREADABLE:
-        raise InvalidRecord(
-            "unreadable", "the record holds text that is no Unicode, or is nested without end"
-        ) from None
-    return record
+        pass
+    else:
+        return record
+    try:
+        return read_odd(text)
+    except ValueError:
+        raise InvalidRecord("unreadable", "the record is no JSON") from None
+
+
+def kept(record: Record | bytes) -> Record | bytes:
+    """Return a record as it can be kept in the ledger: an odd one as its text."""
+    return record.text if isinstance(record, OddRecord) else record
+
+
+def _as_integer(value: object, types: frozenset[type], column: str) -> int:
+    """Return 1.0 as 1 where a column holds integers: JSON schema says that it is one. Raises InvalidRecord."""
+    if int in types and isinstance(value, Decimal | float):
+        number = Decimal(value)
+        if number.is_finite() and number.adjusted() < _INTEGER_DIGITS and number == number.to_integral_value():
+            return int(number)
+    raise InvalidRecord("schema", f"column {column} does not have the type its SCHEMA says")
 
 
 def json_types(schema: Json) -> frozenset[type] | None:
@@ -194,6 +254,6 @@ def json_types(schema: Json) -> frozenset[type] | None:
 
 def reject_key(record: Record | bytes) -> RowKey:
     """Return a key under which a record without a row key can be kept: the same record, the same key."""
-    return RowKey(
-        f"no-key:{blake2b(record if isinstance(record, bytes) else _encode(record), digest_size=16).hexdigest()}"
-    )
+    content = kept(record)
+    text = content if isinstance(content, bytes) else _encode(content)
+    return RowKey(f"no-key:{blake2b(text, digest_size=16).hexdigest()}")

@@ -11,22 +11,23 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any, Protocol
 
 import msgspec
 
+from penstock.batchfiles import read_batch
 from penstock.checkpoint import Checkpoint
 from penstock.delivery import Delivery
-from penstock.errors import InvalidRecord, MalformedInput, Misconfigured
-from penstock.mapping import UNREADABLE, RecordMapper, decode_record
+from penstock.errors import InvalidRecord, MalformedInput
+from penstock.lenient import BOM, LONGEST_LINE, UNREADABLE, members, read_odd
+from penstock.mapping import RecordMapper, decode_record
 from penstock.records import Json, Record, Source, Sync
 from penstock.settlement import OpenSync
 
 GROUP = 1_000
 """records handed over together, at most"""
 GROUP_BYTES = 4 * 2**20
-LONGEST_LINE = 256 * 2**20
-"""bytes; a line that does not end would fill the memory"""
 log = logging.getLogger("penstock")
 
 
@@ -40,9 +41,12 @@ class Message(msgspec.Struct, gc=False):
     schema: dict[str, Any] | None = None
     key_properties: list[str] | None = None
     version: int | None = None
+    encoding: Any = None
+    manifest: Any = None
 
 
 _decode = msgspec.json.Decoder(Message).decode
+_HEAD = ("type", "stream", "version")
 
 
 class StreamMap(Protocol):
@@ -100,6 +104,10 @@ class Reader:
         self._group: list[bytes] = []
         self._group_bytes = 0
         self._group_stream = ""
+        self._lines: Iterator[bytes] = iter(())
+        """whole lines that have come and were not looked at yet"""
+        self._files: Iterator[bytes] | None = None
+        """the records that are left of a BATCH: the lines after it wait"""
         self._handlers: dict[str, Callable[[Message], None]] = {
             "SCHEMA": self._schema,
             "STATE": self._state,
@@ -114,29 +122,56 @@ class Reader:
         if not newline:
             self._check_length()
             return
-        self._line(b"".join(self._rest))
+        first = b"".join(self._rest)
         *lines, rest = tail.split(b"\n")
         self._rest = [rest]
-        for line in lines:
-            self._line(line)
+        self._lines = chain((first,), lines)
+        self._go_on()
 
-    def end(self) -> None:
-        """Take the end of input: it proves nothing, but a stream that was closed by its version is complete."""
+    @property
+    def busy(self) -> bool:
+        """Tell whether a BATCH is being read: `advance` goes on with it; until then nothing may be fed."""
+        return self._files is not None
+
+    def advance(self) -> None:
+        """Take some more records of the BATCH that is being read, and after its last one the lines that came with it.
+
+        Raises MalformedInput, after handing over everything that came before.
+        """
+        if self._files is None:
+            return
+        try:
+            for text in islice(self._files, GROUP):
+                self._group.append(text)
+                self._group_bytes += len(text)
+                if self._group_bytes >= GROUP_BYTES:
+                    break
+        finally:
+            ended = not self._group
+            self.flush()
+        if ended:
+            self._files = None
+            self._go_on()
+
+    def end(self) -> bool:
+        """Take the end of input, and tell whether it is one: after a BATCH on the last line there is more to read.
+
+        The end proves nothing, but a stream that was closed by its version is complete.
+        """
         rest, self._rest = b"".join(self._rest), []
         if rest.strip():
-            try:
-                _decode(rest)
-            except UNREADABLE:
+            if self._decoded(rest, self.lines + 1) is None:
                 self.flush()
-                raise MalformedInput(
-                    self.lines + 1, "the input ends in the middle of a line; the tap was cut off"
-                ) from None
+                raise MalformedInput(self.lines + 1, "the input ends in the middle of a line; the tap was cut off")
             self._line(rest)
         self.flush()
-        for opened in {id(stream.opened): stream.opened for stream in self._outputs()}.values():
+        if self.busy:
+            return False
+        for stream in {id(stream.opened): stream for stream in self._outputs()}.values():
             # A sync that several streams feed is complete when all of them are.
-            if all(stream.complete for stream in self._outputs() if stream.opened is opened):
-                self._delivery.complete(opened)
+            complete = all(other.complete for other in self._outputs() if other.opened is stream.opened)
+            self._delivery.end(stream.opened, stream.mapper, complete=complete)
+        return True
 
     def flush(self) -> None:
         """Hand the group of records over."""
@@ -155,15 +190,34 @@ class Reader:
         for streams in self._streams.values():
             yield from streams
 
+    def _go_on(self) -> None:
+        for line in self._lines:
+            self._line(line)
+            if self._files is not None:
+                return
+
+    @staticmethod
+    def _decoded(line: bytes, number: int) -> Message | None:
+        """Parse a line; None where it is no Singer message. A mark of the byte order may open the first one."""
+        if number == 1:
+            line = line.removeprefix(BOM)
+        try:
+            return _decode(line)
+        except UNREADABLE:
+            return _odd_message(line)
+
     def _line(self, line: bytes) -> None:
         self.lines += 1
         try:
             message = _decode(line)
         except UNREADABLE:
-            if not line.strip():
+            if not line.strip() or (self.lines == 1 and not line.removeprefix(BOM).strip()):
                 return
-            self.flush()
-            raise MalformedInput(self.lines, "not a Singer message") from None
+            odd = self._decoded(line, self.lines)
+            if odd is None:
+                self.flush()
+                raise MalformedInput(self.lines, "not a Singer message") from None
+            message = odd
         if message.type == "RECORD":
             self._record(message)
             return
@@ -182,12 +236,16 @@ class Reader:
         if name is None or not text.startswith(b"{"):
             self.flush()
             raise MalformedInput(self.lines, "a RECORD without a stream, or whose record is no object")
-        streams = self._streams.get(name)
-        if streams is None:
-            raise MalformedInput(self.lines, f"a RECORD of stream {name} before its SCHEMA")
-        self._group_stream = name
+        self._of_stream(name, message)
         self._group.append(text)
         self._group_bytes += len(text)
+
+    def _of_stream(self, name: str, message: Message) -> None:
+        """Note that the records which follow are of this stream, and of the version that the message carries."""
+        streams = self._streams.get(name)
+        if streams is None:
+            raise MalformedInput(self.lines, f"a {message.type} of stream {name} before its SCHEMA")
+        self._group_stream = name
         for stream in streams:
             if message.version is not None and message.version not in stream.versions:
                 stream.versions[message.version] = self._delivery.new_version(stream.opened, message.version)
@@ -255,8 +313,25 @@ class Reader:
             # One that comes first, as the SDK's taps send it, only opens a version: it proves nothing.
             stream.complete = stream.versions.get(message.version, False)
 
-    def _batch(self, _message: Message) -> None:
-        raise Misconfigured(
-            f"input line {self.lines}: BATCH messages are not read by this version",
-            "leave batch_config out of the tap's settings",
-        )
+    def _batch(self, message: Message) -> None:
+        """Begin to read the files of a BATCH. It proves that its stream is complete only where it carries a version."""
+        if message.stream is None:
+            raise MalformedInput(self.lines, "a BATCH without stream")
+        self._of_stream(message.stream, message)
+        if self._streams[message.stream]:  # none where the stream maps leave the stream out
+            self._files = read_batch(self.lines, message.encoding, message.manifest)
+
+
+def _odd_message(line: bytes) -> Message | None:
+    """Read a RECORD line that holds values which cannot be represented; None for anything else."""
+    try:
+        parts = members(line)
+        if parts.get("type") != b'"RECORD"':
+            return None
+        record = parts["record"]
+        read_odd(record)  # it may be odd, but it must be JSON
+        message = _decode(b"{%b}" % b",".join(b'"%b":%b' % (n.encode(), parts[n]) for n in _HEAD if n in parts))
+    except (ValueError, KeyError, *UNREADABLE):
+        return None
+    message.record = msgspec.Raw(record)
+    return message

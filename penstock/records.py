@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, NewType, Protocol
 
 if TYPE_CHECKING:
@@ -23,10 +24,23 @@ class Action(str, Enum):
     UPSERT = "upsert"
     """create or update by the match value"""
     UPDATE = "update"
-    """update by the destination id"""
+    """update by the destination id, or by the match value where a row has no id: see `Batch.by_id`"""
+    CREATE = "create"
+    """create; an object that is there already stays as it is"""
+    APPEND = "append"
+    """add something that has no later version: an event, a note"""
+    ARCHIVE = "archive"
+    DELETE = "delete"
+    CLEAR = "clear"
+    """empty the sync's fields; it travels as an UPDATE, so no target sees it"""
     FIND = "find"
-    """look up the id under the match value a row had before; every outcome is an Again"""
+    """look the row up under `Row.look_for`; every outcome is an Again"""
+    READ = "read"
+    """look the row up by its id, for fields that are only written where they are empty; every outcome is an Again"""
     NOTHING = "nothing"
+
+
+REMOVALS = frozenset({Action.ARCHIVE, Action.DELETE, Action.CLEAR})
 
 
 @dataclass(frozen=True)
@@ -38,9 +52,21 @@ class Strategy:
     removed: Action
     unchanged: Action
 
+    @property
+    def actions(self) -> frozenset[Action]:
+        """Return the actions that a destination must know for this."""
+        named = {self.added, self.changed, self.removed, self.unchanged} - {Action.NOTHING}
+        return frozenset({Action.UPDATE if action is Action.CLEAR else action for action in named})
 
+
+_NO = Action.NOTHING
 MODES: Mapping[str, Strategy] = {
-    "upsert": Strategy(Action.UPSERT, Action.UPSERT, Action.NOTHING, Action.NOTHING),
+    "upsert": Strategy(Action.UPSERT, Action.UPSERT, _NO, _NO),
+    "update": Strategy(Action.UPDATE, Action.UPDATE, _NO, _NO),
+    "create": Strategy(Action.CREATE, _NO, _NO, _NO),
+    "mirror": Strategy(Action.UPSERT, Action.UPSERT, Action.ARCHIVE, _NO),
+    "append": Strategy(Action.APPEND, _NO, _NO, _NO),
+    "delete": Strategy(Action.DELETE, Action.DELETE, _NO, _NO),
 }
 
 
@@ -52,6 +78,27 @@ class FieldRule:
     constant: Json = None
     nulls: str | None = None
     """`clear` or `skip`; None leaves it to the sync"""
+    when: str = "always"
+    """`always`, `created` (only into an object that this creates) or `empty` (only where the object has no value)"""
+
+
+@dataclass(frozen=True)
+class Guards:
+    """What stops a sync before rows are removed. Each is off where it is None."""
+
+    max_removed: int | None = None
+    """rows"""
+    max_removed_share: float | None = None
+    """of the rows that the ledger knows to be at the destination"""
+    min_rows: int | None = None
+    """rows that a complete read must have had"""
+    max_changed_share: float | None = None
+    """of the rows of a complete read; nothing is sent before it has been judged"""
+
+    @property
+    def of_removals(self) -> bool:
+        """Tell whether removals have to wait until all of them are known."""
+        return (self.max_removed, self.max_removed_share, self.min_rows) != (None, None, None)
 
 
 @dataclass(frozen=True)
@@ -61,19 +108,25 @@ class Sync:
     stream: str
     object: str
     match: str | None = None
-    mode: str = "upsert"
     fields: Mapping[str, FieldRule] | None = None
     nulls: str = "clear"
     max_rejected_share: float = 0.1
     """of the rows attempted in a run, judged from 20 rejects on"""
+    strategy: Strategy = MODES["upsert"]
+    guards: Guards = Guards()
 
-    @property
-    def strategy(self) -> Strategy:
-        """The sync's mode, resolved."""
-        return MODES[self.mode]
+    @cached_property
+    def created_only(self) -> frozenset[str]:
+        """Return the fields that are only written into an object that is created."""
+        return frozenset(name for name, rule in (self.fields or {}).items() if rule.when == "created")
+
+    @cached_property
+    def empty_only(self) -> frozenset[str]:
+        """Return the fields that are only written where the object has no value."""
+        return frozenset(name for name, rule in (self.fields or {}).items() if rule.when == "empty")
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Row:
     """One version of one source row on its way. Lives from mapping until it is settled.
 
@@ -83,9 +136,12 @@ class Row:
     sync: Sync
     key: RowKey
     match: str
+    """empty where the object is found by nothing but its id, or by nothing at all"""
     payload: Payload
     body: bytes
+    """what is sent of the payload, as JSON"""
     fingerprint: bytes
+    """of the payload without the fields that are only written at creation"""
     source_mark: bytes | None
     record: Record | bytes
     """the source record; as its text where that could not be parsed"""
@@ -94,7 +150,18 @@ class Row:
     destination_id: str | None = None
     invalid: InvalidRecord | None = None
     """why it cannot be sent; it keeps its place in its lane all the same, or an older version would outlive it"""
+    removed: bool = False
+    """the row has left the source"""
+    wanted: Action = Action.NOTHING
+    """what the strategy asks for"""
     action: Action = Action.NOTHING
+    """the step towards it that is next"""
+    looked: bool = False
+    """the destination has been asked whether the object is there"""
+    absent: bool = False
+    """and it is not"""
+    holds: frozenset[str] = frozenset()
+    """fields that must not be written because they have a value there"""
     attempts: int = 0
     identities: tuple[str, ...] = ()
     sealed: bool = False
@@ -104,7 +171,13 @@ class Row:
     @property
     def former(self) -> list[str]:
         """Return the match values, other than its present one, under which its object may stand."""
-        return sorted(self.known.matches - {self.match}) if self.known else []
+        # A row that had left has no claim on what it was: another row may have taken that object over.
+        return sorted(self.known.matches - {self.match}) if self.known and not self.known.left else []
+
+    @property
+    def look_for(self) -> list[str]:
+        """Return the match values to look under, the likeliest to be its own object first."""
+        return [*self.former, self.match] if self.match else self.former
 
 
 @dataclass(frozen=True)
@@ -116,6 +189,8 @@ class KnownRow:
     destination_id: str | None
     match: str | None
     left: bool = False
+    delivered: bool = True
+    """False where it has only ever been sent, and nobody said what became of it"""
     doubts: frozenset[str] = frozenset()
     """match values it was sent with since it was last surely delivered: the object may stand under any of them"""
 
@@ -138,6 +213,8 @@ class Source:
     record: Record | bytes
     invalid: InvalidRecord | None = None
     """why it cannot be mapped, where that is known already"""
+    removed: bool = False
+    """the tap says that the row has left its source"""
 
 
 @dataclass(eq=False)
@@ -151,6 +228,11 @@ class Batch:
     """bytes of payload"""
     opened_at: float = 0.0
     intent: int | None = None
+
+    @property
+    def by_id(self) -> bool:
+        """Tell whether the rows are addressed by their destination ids, rather than by their match values."""
+        return self.rows[0].destination_id is not None
 
 
 @dataclass(frozen=True)
@@ -172,11 +254,14 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Again:
-    """The answer itself says which action fits: send the row again, that way. None forgets the id."""
+    """The answer says where the object is, or that it is not there (None): the core chooses the step that fits.
 
-    action: Action
+    `holds` are the fields that must only be written where they are empty and that have a value there.
+    """
+
     destination_id: str | None
     reason: str
+    holds: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -252,7 +337,8 @@ Ask = Callable[[Request], Response]
 class Form:
     """What the destination's live description makes of a sync: ready for the mapping."""
 
-    match: str
+    match: str | None
+    """the field that finds the object; None for what is only appended"""
     fields: Mapping[str, FieldRule]
     convert: Mapping[str, Convert]
     normalise: Callable[[str], str]
@@ -262,10 +348,22 @@ class Form:
     """changes whenever the same value could be converted differently"""
 
 
+@dataclass(frozen=True)
+class Abilities:
+    """What a destination can be asked to do."""
+
+    actions: frozenset[Action]
+    keyed: frozenset[Action]
+    """those that change nothing when they are repeated"""
+    by_match: frozenset[Action]
+    """those that need no destination id"""
+
+
 class Destination(Protocol):
     """What a target offers the core: a description and pure functions. It never waits, repeats or logs."""
 
     limits: Limits
+    abilities: Abilities
 
     def account(self, ask: Ask) -> str:
         """Name the account behind the credentials. Raises Misconfigured when they are refused."""

@@ -8,8 +8,9 @@ import select
 import signal
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -17,17 +18,17 @@ from requests.auth import AuthBase
 
 from penstock import __version__
 from penstock.checkpoint import Checkpoint
+from penstock.database import Lock
 from penstock.delivery import Delivery
 from penstock.errors import Fault, Interrupted, MalformedInput, Misconfigured, Stop
-from penstock.files import SyncLock
 from penstock.http import Asker, Http, ThreadSender
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
 from penstock.policy import Policy
 from penstock.reading import Reader, RegisterStream
 from penstock.records import Destination, Json, Sync
-from penstock.settlement import told
-from penstock.syncs import check_overlaps, load_syncs, nearest
+from penstock.settlement import ENDS, told
+from penstock.syncs import check_abilities, check_overlaps, load_syncs, nearest
 
 STATE_INTERVAL = 1.0
 """seconds between STATE lines: Meltano stores each one in the loop that also moves the records"""
@@ -92,7 +93,7 @@ class Run:
         self._signals = signals
         self._source = source
         self._state_out = state_out
-        self._locks: list[SyncLock] = []
+        self._locks: list[Lock] = []
         self._syncs: dict[str, Sync] = {}
         self._input_error: Stop | None = None
         self._destination = settings.destination()
@@ -132,7 +133,7 @@ class Run:
         account = self._destination.account(self._ask)
         self._check_syncs()
         self._ledger.bind_account(account)
-        log.info("run %d: account %s, ledger %s", number, account, self._ledger.path)
+        log.info("run %d: account %s, ledger %s", number, account, self._ledger.name)
 
     def _after_failure(self, stop: Stop) -> Stop:
         """Print what was earned before the failure; open intents stay open, so the next run doubts them."""
@@ -158,19 +159,18 @@ class Run:
                 self._print_state(now, last=True)
                 return self._verdict()
             reading = not ended and self._delivery.room
-            if self._wait(now, reading=reading):
+            if reading and self._reader.busy:
+                ended = self._read(self._reader.advance)
+            elif self._wait(now, reading=reading):
                 chunk = os.read(self._source, READ_SIZE)
-                ended = self._feed(chunk)
+                ended = self._read(partial(self._reader.feed, chunk) if chunk else self._reader.end)
             elif reading:
                 self._reader.flush()  # the tap is quiet: what has come must not wait for its next line
 
-    def _feed(self, chunk: bytes) -> bool:
-        """Hand input to the reader; return whether it ended. What came before a malformed line is delivered first."""
+    def _read(self, take: Callable[[], bool | None]) -> bool:
+        """Let the reader take input; return whether it ended. What came before a malformed line is delivered first."""
         try:
-            if chunk:
-                self._reader.feed(chunk)
-                return False
-            self._reader.end()
+            return bool(take())
         except (MalformedInput, Misconfigured) as stop:
             self._input_error = stop
         return True
@@ -181,12 +181,11 @@ class Run:
 
     def _balance(self) -> None:
         """Hold the counts against each other: a row that is nowhere would be a lost row."""
-        if self._checkpoint.unsettled:
+        if self._checkpoint.unsettled != self._delivery.withheld:
             raise AssertionError("rows are unsettled at the end of the run")
         for stream, opened in self._delivery.syncs.items():
             c = opened.counts
-            ends = ("unchanged", "created", "updated", "invalid", "rejected", "coalesced", "filtered")
-            if c["read"] != sum(c[end] for end in ends):
+            if c["read"] + c["swept"] + c["replayed"] != sum(c[end] for end in ENDS):
                 raise AssertionError(f"the counts of stream {stream} do not add up")
 
     def _wait(self, now: float, *, reading: bool) -> bool:
@@ -263,6 +262,7 @@ class Run:
         for sync in self._syncs.values():
             if sync.fields is not None:
                 try:
+                    check_abilities(sync, self._destination.abilities)
                     self._destination.form(sync, None, (), self._ask)
                 except Misconfigured as error:
                     mistakes += error.mistakes
@@ -274,9 +274,8 @@ class Run:
         if stream not in self._delivery.syncs:
             if self._syncs and stream not in self._syncs:
                 self._warn_of_missing(stream)
-            lock = SyncLock(self._ledger.path, stream)
-            lock.take(datetime.now(timezone.utc).isoformat(timespec="seconds"))
-            self._locks.append(lock)
+            started_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            self._locks.append(self._ledger.lock(stream, started_at))
         return self._syncs.get(stream) or Sync(stream, stream, match=keys[0] if len(keys) == 1 else None)
 
     def _warn_of_missing(self, stream: str) -> None:

@@ -8,15 +8,31 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from penstock.batching import Lanes
 from penstock.checkpoint import Checkpoint, Epoch
 from penstock.ledger import Ledger
-from penstock.records import Action, Batch, Delivered, Rejected, Row, RowKey, Sync
+from penstock.records import REMOVALS, Action, Again, Batch, Delivered, Rejected, Row, RowKey, Sync
+from penstock.staging import Stage
+from penstock.steps import learn
 from penstock.tables import Seen, Settled
 
-COUNTERS = ("read", "created", "updated", "unchanged", "coalesced", "filtered", "invalid", "rejected", "left")
+ENDS = (
+    "created",
+    "updated",
+    "existing",
+    "removed",
+    "unchanged",
+    "not_sent",
+    "coalesced",
+    "filtered",
+    "invalid",
+    "rejected",
+    "held_back",
+)
+"""what can become of a row; these add up to what was read, swept and replayed"""
+COUNTERS = ("read", "swept", "replayed", *ENDS, "left")
 """the counters of a stream, in the order in which people want to read them"""
 
 
@@ -38,8 +54,14 @@ class OpenSync:
     """version of its mapping"""
     remark: bool
     """the mapping is another than last time: source marks of unchanged rows are written anew, once"""
-    claims: int = 0
-    """rows refused only because another row holds their match value; that says nothing about the mapping"""
+    excused: int = 0
+    """refused rows that say nothing about the mapping: another row holds their match value, there is no object"""
+    absent: int = 0
+    """of these, rows that have no object"""
+    held: dict[RowKey, list[Epoch]] = field(default_factory=dict)
+    """removals by the tap's word that wait until a guard has judged them all, with their receipts"""
+    stage: Stage | None = None
+    """changed rows that wait until a guard has judged how many they are"""
 
     @property
     def refused(self) -> int:
@@ -67,7 +89,8 @@ class Settlement:
         if self._ledger.doubted:
             counts["in_doubt"] = self._ledger.doubted
         remark = self._ledger.mapping(number) != mapping
-        return OpenSync(sync, number, self._ledger.seen(number), counts, mapping, remark)
+        stage = Stage() if sync.guards.max_changed_share is not None else None
+        return OpenSync(sync, number, self._ledger.seen(number), counts, mapping, remark, stage=stage)
 
     def remember_mappings(self, syncs: Iterable[OpenSync]) -> None:
         """Note which mapping the source marks are of, after a run in which every row was looked at."""
@@ -101,15 +124,49 @@ class Settlement:
     def delivered(self, opened: OpenSync, rows: Sequence[tuple[Row, Delivered]]) -> None:
         """End rows that the destination took."""
         settled: list[Settled] = []
+        gone: list[RowKey] = []
         for row, outcome in rows:
-            created = outcome.created if outcome.created is not None else row.known is None
-            opened.counts["created" if created else "updated"] += 1
+            if row.removed:
+                gone.append(row.key)
+                continue
+            if row.wanted in REMOVALS:
+                end = "removed"
+            else:
+                created = outcome.created if outcome.created is not None else row.known is None
+                end = "created" if created else "updated"
+            opened.counts[end] += 1
             destination_id = outcome.destination_id or row.destination_id
             settled.append((row.key, row.match, row.fingerprint, row.source_mark, destination_id))
-        self._ledger.deliver(opened.number, settled)
+        if settled:
+            self._ledger.deliver(opened.number, settled)
+        if gone:
+            opened.counts["removed"] += len(gone)
+            self._ledger.remove(opened.number, gone)
         self._touch()
         for row, _ in rows:
             self._finish(row)
+
+    def existing(self, opened: OpenSync, row: Row) -> None:
+        """End a row whose object was there before and is left as it is; from now on it is known."""
+        opened.counts["existing"] += 1
+        self._ledger.deliver(
+            opened.number, [(row.key, row.match, row.fingerprint, row.source_mark, row.destination_id)]
+        )
+        self._finish(row)
+
+    def not_sent(self, opened: OpenSync, row: Row) -> None:
+        """End a row for whose change the sync's mode does nothing."""
+        opened.counts["not_sent"] += 1
+        if row.removed:
+            self._ledger.mark_left(opened.number, [row.key])
+        self._forgive(opened, [row.key])
+        self._finish(row)
+
+    def superseded(self, opened: OpenSync, epochs: Sequence[Epoch]) -> None:
+        """End a removal that was kept back, and whose row has come again since."""
+        opened.counts["coalesced"] += 1
+        self._settled += [(epoch, 1) for epoch in epochs]
+        self._touch()
 
     def rejected(self, opened: OpenSync, rows: Sequence[tuple[Row, Rejected]], kind: str) -> None:
         """End refused rows: kept with their source record and the reason. `kind` is `invalid` or `rejected`."""
@@ -135,11 +192,11 @@ class Settlement:
             batch.intent = None
             self._touch()
 
-    def redirect(self, opened: OpenSync, row: Row, action: Action, destination_id: str | None) -> None:
-        """Take what an answer taught about a row: the action that fits, and its id or that it has none."""
-        row.action = action
-        row.destination_id = destination_id
-        if destination_id is None:
+    def redirect(self, opened: OpenSync, row: Row, asked: Action, outcome: Again) -> None:
+        """Take what an answer taught about where a row's object is."""
+        lost = row.destination_id is not None and outcome.destination_id is None
+        learn(row, asked, outcome)
+        if lost:
             self._ledger.forget_id(opened.number, [row.key])
             self._touch()
 
@@ -149,12 +206,18 @@ class Settlement:
         self._touch()
         return new
 
-    def complete(self, opened: OpenSync) -> None:
-        """Take the tap's word that the stream was read whole: rows not met in this run have left the source."""
-        left, dropped = self._ledger.sweep(opened.number, opened.seen)
+    def swept(self, opened: OpenSync, *, mark: bool) -> list[RowKey]:
+        """After a complete read: return the keys of the rows that were not met, and drop rejects not met either.
+
+        Where nothing is to be removed, they are only marked as having left.
+        """
+        left = self._ledger.leavers(opened.number, opened.seen)
+        if mark:
+            self._ledger.mark_left(opened.number, left)
+            opened.counts["left"] += len(left)
+        opened.counts["rejects_dropped"] += self._ledger.drop_rejects_not_met(opened.number)
         self._touch()
-        opened.counts["left"] += left
-        opened.counts["rejects_dropped"] += dropped
+        return left
 
     def commit(self) -> None:
         """Make everything durable, then let the receipts count."""

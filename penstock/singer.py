@@ -74,7 +74,11 @@ class PenstockTarget(Target, metaclass=abc.ABCMeta):
 
     default_sink_class = _NoSink
     signals = SignalCount()
-    capabilities: ClassVar[list[CapabilitiesEnum]] = [PluginCapabilities.ABOUT, PluginCapabilities.STREAM_MAPS]
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.BATCH,
+        PluginCapabilities.STREAM_MAPS,
+    ]
 
     @abc.abstractmethod
     def base_url(self) -> str:

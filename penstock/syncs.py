@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
 from penstock.errors import Misconfigured
-from penstock.records import MODES, FieldRule, Json, Sync
+from penstock.records import MODES, REMOVALS, Abilities, Action, FieldRule, Guards, Json, Strategy, Sync
 
-SYNC_KEYS = ("object", "match", "mode", "fields", "nulls", "max_rejected_share")
-RULE_KEYS = ("from", "constant", "nulls")
+SYNC_KEYS = ("object", "match", "mode", "removed", "fields", "nulls", "guards", "max_rejected_share")
+RULE_KEYS = ("from", "constant", "nulls", "when")
 NULLS = ("clear", "skip")
-PLANNED_SYNC_KEYS = ("guards", "associate", "after", "bulk_above")
-PLANNED_RULE_KEYS = ("when",)
-PLANNED_MODES = ("update", "create", "mirror", "append", "delete")
+WHEN = ("always", "created", "empty")
+CHANGES = ("added", "changed", "removed", "unchanged")
+SENDING = ("nothing", "upsert", "update", "create", "append", "delete")
+"""what a strategy may do with a row that is in the source"""
+REMOVED = {"ignore": Action.NOTHING, "archive": Action.ARCHIVE, "delete": Action.DELETE, "clear": Action.CLEAR}
+"""what a sync may do with a row that has left the source"""
+GUARDS = ("max_removed", "min_rows", "max_changed_share")
+PLANNED_SYNC_KEYS = ("associate", "after", "bulk_above")
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -91,17 +97,80 @@ def _parse_sync(stream: str, spec: object, where: str, mistakes: list[str]) -> S
     _unknown_keys(at, spec, SYNC_KEYS, PLANNED_SYNC_KEYS, mistakes)
     if not set(spec) & set(SYNC_KEYS) and any(isinstance(v, dict) and set(v) & set(SYNC_KEYS) for v in spec.values()):
         mistakes.append(f"{at}: a stream name with a dot was split on its way; write it as `{stream}\\.…`")
-    mode = _one_of(f"{at}.mode", spec.get("mode", "upsert"), tuple(MODES), mistakes, PLANNED_MODES)
     nulls = _one_of(f"{at}.nulls", spec.get("nulls", "clear"), NULLS, mistakes)
     return Sync(
         stream=stream,
         object=_text(f"{at}.object", spec.get("object", stream), mistakes),
         match=_text(f"{at}.match", spec["match"], mistakes) if "match" in spec else None,
-        mode=mode,
         fields=_parse_fields(at, spec["fields"], mistakes) if "fields" in spec else None,
         nulls=nulls,
-        max_rejected_share=_share(f"{at}.max_rejected_share", spec.get("max_rejected_share", 0.1), mistakes),
+        max_rejected_share=_share(f"{at}.max_rejected_share", spec.get("max_rejected_share", 0.1), mistakes, 0.1),
+        strategy=_parse_strategy(at, spec, mistakes),
+        guards=_parse_guards(at, spec["guards"], mistakes) if "guards" in spec else Guards(),
     )
+
+
+def _parse_strategy(at: str, spec: Mapping[object, object], mistakes: list[str]) -> Strategy:
+    """Read `mode`, a name or a strategy of the user's own, and `removed`, which overrides one of its actions."""
+    mode = spec.get("mode", "upsert")
+    removed = spec.get("removed")
+    if isinstance(mode, dict):
+        _unknown_keys(f"{at}.mode", mode, CHANGES, (), mistakes)
+        added, changed, unchanged = (
+            Action(_one_of(f"{at}.mode.{change}", mode.get(change, "nothing"), SENDING, mistakes))
+            for change in ("added", "changed", "unchanged")
+        )
+        strategy = Strategy(added, changed, Action.NOTHING, unchanged)
+        removed = removed if removed is not None else mode.get("removed")
+    else:
+        strategy = MODES[_one_of(f"{at}.mode", mode, tuple(MODES), mistakes)]
+    if removed is None:
+        return strategy
+    return replace(strategy, removed=REMOVED[_one_of(f"{at}.removed", removed, tuple(REMOVED), mistakes)])
+
+
+def _parse_guards(at: str, raw: object, mistakes: list[str]) -> Guards:
+    at = f"{at}.guards"
+    if not isinstance(raw, dict):
+        mistakes.append(f"{at}: expected {', '.join(GUARDS)}")
+        return Guards()
+    _unknown_keys(at, raw, GUARDS, (), mistakes)
+    most = raw.get("max_removed")
+    share: float | None = None
+    if isinstance(most, str) and most.endswith("%") and most[:-1].replace(".", "", 1).isdigit():
+        share, most = min(float(most[:-1]) / 100, 1.0), None
+    changed = raw.get("max_changed_share")
+    return Guards(
+        max_removed=_count(f"{at}.max_removed", most, mistakes, ' or a share such as "5%"'),
+        max_removed_share=share,
+        min_rows=_count(f"{at}.min_rows", raw.get("min_rows"), mistakes),
+        max_changed_share=None if changed is None else _share(f"{at}.max_changed_share", changed, mistakes, 1.0),
+    )
+
+
+def _count(at: str, value: object, mistakes: list[str], other: str = "") -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    mistakes.append(f"{at}: expected a whole number of rows{other}")
+    return None
+
+
+def check_abilities(sync: Sync, abilities: Abilities) -> None:
+    """Refuse what the destination cannot do. Raises Misconfigured."""
+    needed = set(sync.strategy.actions)
+    if sync.created_only or sync.empty_only:
+        needed |= {Action.FIND, Action.READ}
+    missing = sorted(action.value for action in needed - abilities.actions)
+    if missing:
+        raise Misconfigured(
+            f"sync {sync.stream}: this target does not know how to {', '.join(missing)} {sync.object}",
+            f"use a mode that needs none of it; the target knows {', '.join(sorted(abilities.actions))}",
+        )
+    if sync.guards.of_removals and sync.strategy.removed not in REMOVALS:
+        raise Misconfigured(
+            f"sync {sync.stream}: its guards are about removals, and it removes nothing",
+            "set `removed: archive` or `mode: mirror`, or leave max_removed and min_rows out",
+        )
 
 
 def _parse_fields(at: str, raw: object, mistakes: list[str]) -> Mapping[str, FieldRule]:
@@ -117,18 +186,19 @@ def _parse_rule(at: str, rule: object, mistakes: list[str]) -> FieldRule:
     if not isinstance(rule, dict):
         mistakes.append(f"{at}: expected a column name or a rule such as {{from: column}} or {{constant: value}}")
         return FieldRule(None)
-    _unknown_keys(at, rule, RULE_KEYS, PLANNED_RULE_KEYS, mistakes)
+    _unknown_keys(at, rule, RULE_KEYS, (), mistakes)
     if ("from" in rule) == ("constant" in rule):
         mistakes.append(f"{at}: expected exactly one of `from` and `constant`")
         return FieldRule(None)
     nulls = _one_of(f"{at}.nulls", rule["nulls"], NULLS, mistakes) if "nulls" in rule else None
+    when = _one_of(f"{at}.when", rule.get("when", "always"), WHEN, mistakes)
     if "from" in rule:
-        return FieldRule(_text(f"{at}.from", rule["from"], mistakes), nulls=nulls)
+        return FieldRule(_text(f"{at}.from", rule["from"], mistakes), nulls=nulls, when=when)
     constant: Json = rule["constant"]
     if constant is None or isinstance(constant, dict | list):
         mistakes.append(f"{at}.constant: expected text, a number, true or false")
         return FieldRule(None)
-    return FieldRule(None, constant, nulls)
+    return FieldRule(None, constant, nulls, when)
 
 
 def _unknown_keys(
@@ -141,15 +211,10 @@ def _unknown_keys(
             mistakes.append(f"{at}.{key}: unknown option{nearest(str(key), known)}; known are {', '.join(known)}")
 
 
-def _one_of(
-    at: str, value: object, allowed: tuple[str, ...], mistakes: list[str], planned: tuple[str, ...] = ()
-) -> str:
+def _one_of(at: str, value: object, allowed: tuple[str, ...], mistakes: list[str]) -> str:
     if isinstance(value, str) and value in allowed:
         return value
-    if value in planned:
-        mistakes.append(f"{at}: not there yet in this version; use {' or '.join(allowed)}")
-    else:
-        mistakes.append(f"{at}: expected {' or '.join(allowed)}")
+    mistakes.append(f"{at}: expected {' or '.join(allowed)}")
     return allowed[0]
 
 
@@ -160,8 +225,8 @@ def _text(at: str, value: object, mistakes: list[str]) -> str:
     return ""
 
 
-def _share(at: str, value: object, mistakes: list[str]) -> float:
+def _share(at: str, value: object, mistakes: list[str], otherwise: float) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
         return float(value)
     mistakes.append(f"{at}: expected a number between 0 and 1")
-    return 0.1
+    return otherwise

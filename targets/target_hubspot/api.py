@@ -14,6 +14,7 @@ import msgspec
 
 from penstock.errors import BatchRefused, Fault, Misconfigured, NotAccepted, Throttled, Unavailable
 from penstock.records import (
+    Abilities,
     Action,
     Again,
     Ask,
@@ -43,6 +44,9 @@ ACCOUNT = "/account-info/2026-03/details"
 LIMITS = Limits(rows=100, body_bytes=2 * 2**20, concurrency=10, requests=190, window=codes.WINDOW_SECONDS)
 """100 inputs a batch (documented). 190 requests per ten seconds is the Professional tier; the answers' headers correct
 it. The cap on bytes is ours: none is documented."""
+_ACTIONS = frozenset({Action.UPSERT, Action.UPDATE, Action.FIND, Action.READ})
+ABILITIES = Abilities(_ACTIONS, keyed=_ACTIONS, by_match=_ACTIONS - {Action.READ})
+"""every one of them may be repeated: an upsert and an update leave the same properties behind"""
 LONGEST_WINDOW = 60.0
 """seconds; a header that names a longer rate window is not believed"""
 LOOKS = 3
@@ -74,6 +78,7 @@ class HubSpot:
     """The destination that HubSpot is. Remembers nothing but the property lists that it was told."""
 
     limits = LIMITS
+    abilities = ABILITIES
 
     def __init__(self) -> None:
         self._properties: dict[str, Mapping[str, Property]] = {}
@@ -103,19 +108,17 @@ class HubSpot:
             found = [Property.of(entry) for entry in results if isinstance(entry, dict)]
             self._properties[object_type] = {p.name: p for p in found}
         form = make_form(sync, columns, key_properties, self._properties[object_type])
-        self._match[sync.stream] = form.match
+        self._match[sync.stream] = form.match or ""
         return form
 
     def encode(self, batch: Batch) -> Request:
-        """Write a batch/upsert by the match property, a batch/update by record id, or a batch/read to find ids."""
+        """Write a batch/upsert by the match property, a batch/update by it or by record id, or a batch/read."""
         objects = f"{OBJECTS}/{_NAMES[OBJECT_TYPES[batch.sync.object]]}"
-        if batch.action is Action.FIND:
-            match = self._match[batch.sync.stream]
-            wanted = [{"id": former} for former in sorted({f for row in batch.rows for f in row.former})]
-            question = {"idProperty": match, "properties": [match, "hs_additional_emails"], "inputs": wanted}
-            return Request("POST", f"{objects}/batch/read", _encode(question))
-        by_id = batch.action is Action.UPDATE
-        id_property = "" if by_id else self._match[batch.sync.stream]
+        match = self._match[batch.sync.stream]
+        if batch.action in (Action.FIND, Action.READ):
+            return Request("POST", f"{objects}/batch/read", _encode(_question(batch, match)))
+        by_id = batch.by_id
+        id_property = "" if by_id else match
         inputs = [
             Input(
                 id=(row.destination_id or "") if by_id else row.match,
@@ -125,7 +128,7 @@ class HubSpot:
             )
             for n, row in enumerate(batch.rows)
         ]
-        verb = "update" if by_id else "upsert"
+        verb = "update" if batch.action is Action.UPDATE else "upsert"
         return Request("POST", f"{objects}/batch/{verb}", _encode(Inputs(inputs)))
 
     def decode(self, response: Response, batch: Batch) -> list[Outcome]:
@@ -139,7 +142,7 @@ class HubSpot:
         results = body.get("results", [] if errors else None)
         if not isinstance(results, list) or not isinstance(errors, list):
             raise NotAccepted(f"status {response.status} with a body that is no batch answer")
-        if batch.action is Action.FIND:
+        if batch.action in (Action.FIND, Action.READ):
             return self._found(results, errors, batch)
         outcomes: list[Outcome | None] = [None] * len(batch.rows)
         finder = _Finder(batch, self._match[batch.sync.stream])
@@ -155,24 +158,26 @@ class HubSpot:
         return [outcome or _unmentioned(row, batch.action) for outcome, row in zip(outcomes, batch.rows, strict=True)]
 
     def _found(self, results: Sequence[object], errors: Sequence[object], batch: Batch) -> list[Outcome]:
-        """Send each row on: to the record that was found under its former match value, or to be upserted.
+        """Tell where each row's record is.
 
         A value that is neither found nor named as missing may only be left out of the answer, so it is asked for again.
         """
-        ids: dict[str, str] = {}
+        found: dict[str, Mapping[str, object]] = {}
         for result in results:
             if isinstance(result, dict) and (record_id := _record_id(result)):
-                ids.update(dict.fromkeys(match_values(result, self._match[batch.sync.stream]), record_id))
+                values = match_values(result, self._match[batch.sync.stream]) if batch.action is Action.FIND else []
+                found.update(dict.fromkeys(values or [record_id], result))
         missing = {name for error in errors if isinstance(error, dict) for name in codes.context_list(error, "ids")}
         outcomes: list[Outcome] = []
         for row in batch.rows:
-            found = next((ids[former] for former in row.former if former in ids), None)
-            if found is not None:
-                outcomes.append(Again(Action.UPDATE, found, "found under a former match value"))
-            elif missing.issuperset(row.former) or row.attempts >= LOOKS:
-                outcomes.append(Again(Action.UPSERT, None, "no record has its former match value"))
+            asked = [row.destination_id or ""] if batch.action is Action.READ else row.look_for
+            record = next((found[name] for name in asked if name in found), None)
+            if record is not None:
+                outcomes.append(Again(_record_id(record), "the record was found", _holds(record, batch.sync)))
+            elif missing.issuperset(asked) or row.attempts >= LOOKS:
+                outcomes.append(Again(None, "no record was found"))
             else:
-                outcomes.append(Unknown("the answer does not mention the former match value", answered=True))
+                outcomes.append(Unknown("the answer does not mention what was looked for", answered=True))
         return outcomes
 
     def gauge(self, response: Response) -> Gauge | None:
@@ -186,6 +191,21 @@ class HubSpot:
         return Gauge(requests, window, remaining) if requests > 0 and 0 < window <= LONGEST_WINDOW else None
 
 
+def _question(batch: Batch, match: str) -> Mapping[str, object]:
+    """Write the body of a batch/read, by record id or by the match values that rows may be found under."""
+    properties = [match, "hs_additional_emails", *sorted(batch.sync.empty_only)]
+    if batch.action is Action.READ:
+        return {"properties": properties, "inputs": [{"id": row.destination_id} for row in batch.rows]}
+    wanted = [{"id": name} for name in sorted({name for row in batch.rows for name in row.look_for})]
+    return {"idProperty": match, "properties": properties, "inputs": wanted}
+
+
+def _holds(record: Mapping[str, object], sync: Sync) -> frozenset[str]:
+    """Name the fields that are only written where they are empty, and that have a value in a record."""
+    properties = record.get("properties")
+    return frozenset(n for n in sync.empty_only if isinstance(properties, dict) and properties.get(n) not in (None, ""))
+
+
 class _Finder:
     """Finds the row of a result or an error again: by trace id, record id or key, never by position."""
 
@@ -194,27 +214,27 @@ class _Finder:
         self._by_trace = {str(n): n for n in range(len(batch.rows))}
         self._by_id = {row.destination_id: n for n, row in enumerate(batch.rows) if row.destination_id}
         self._by_match = {row.match: n for n, row in enumerate(batch.rows)}
-        self._update = batch.action is Action.UPDATE
+        self._by_id_only = batch.by_id
 
     def of_error(self, error: Mapping[str, object]) -> list[int]:
         traces = codes.context_list(error, "objectWriteTraceId")
         if traces:
             return [self._by_trace[trace] for trace in traces if trace in self._by_trace]
         names = codes.context_list(error, "ids")
-        known = self._by_id if self._update else self._by_match
+        known = self._by_id if self._by_id_only else self._by_match
         return [known[name] for name in names if name in known]
 
     def of_result(self, result: Mapping[str, object]) -> int | None:
         record_id = _record_id(result)
         if record_id is None:
             return None
-        if self._update and record_id in self._by_id:
+        if self._by_id_only and record_id in self._by_id:
             return self._by_id[record_id]
         for value in match_values(result, self._match):
             if value in self._by_match:
                 return self._by_match[value]
         trace = result.get("objectWriteTraceId")
-        return self._by_trace.get(trace) if isinstance(trace, str) and not self._update else None
+        return self._by_trace.get(trace) if isinstance(trace, str) and not self._by_id_only else None
 
 
 def _record_id(result: Mapping[str, object]) -> str | None:
@@ -239,12 +259,12 @@ def match_values(result: Mapping[str, object], match: str) -> list[str]:
 def _row_error(error: Mapping[str, object], row: Row, action: Action, match: str) -> Outcome:
     why = codes.reason(error)
     if why.code == "OBJECT_NOT_FOUND" and action is Action.UPDATE and row.attempts < LOOKS:
-        return _by_match_again(row, "the record id is gone")
+        return Again(None, "the record is not there")
     existing = codes.existing_id(error)
     # Who has the row's address is the row's own record only where the address is what identifies rows.
     is_own = existing is not None and action is Action.UPSERT and match == "email"
     if is_own and why.code in ("CONFLICT", "OBJECT_ALREADY_EXISTS") and row.attempts < LOOKS:
-        return Again(Action.UPDATE, existing, "the record exists under this id")
+        return Again(existing, "the record exists under this id")
     return Rejected(why.code, why.message, why.property)
 
 
@@ -261,15 +281,9 @@ def _refuse_a_changed_portal(batch: Batch, outcomes: Sequence[Outcome | None]) -
 
 def _unmentioned(row: Row, action: Action) -> Outcome:
     """Judge a row that the answer leaves out. An update drops ids that were merged away in silence (observed)."""
-    if action is Action.UPDATE and row.attempts < LOOKS:
-        return _by_match_again(row, "the record id was left out of the answer")
+    if action is Action.UPDATE and row.destination_id is not None and row.attempts < LOOKS:
+        return Again(None, "the record id was left out of the answer")
     return Unknown("the answer does not mention the row", answered=True)
-
-
-def _by_match_again(row: Row, why: str) -> Again:
-    """Give up a record id: look under the match value the record had, where the row has a new one by now."""
-    action = Action.FIND if row.former else Action.UPSERT
-    return Again(action, None, f"{why}; once more by its match value")
 
 
 def _refusal(response: Response, batch: Batch) -> Exception:

@@ -13,15 +13,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from penstock.checkpoint import Checkpoint
 from penstock.delivery import Answer, Delivery
-from penstock.errors import BatchRefused, NoAnswer, Stop, Throttled, Unavailable
+from penstock.errors import BatchRefused, MalformedInput, Misconfigured, NoAnswer, Stop, Throttled, Unavailable
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
 from penstock.policy import Policy
 from penstock.reading import Reader, StreamMap
 from penstock.records import (
+    Abilities,
     Action,
     Again,
     Ask,
@@ -55,50 +57,84 @@ class World:
     """id to fields; the field `email` is unique, compared in lower case"""
     history: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     """(e-mail, fields written)"""
+    removed: list[tuple[str, str]] = field(default_factory=list)
+    """(archive or delete, e-mail)"""
     next_id: int = 1
     clock: float = 0.0
 
     def find(self, email: str) -> str | None:
         return next((i for i, o in self.objects.items() if str(o["email"]).lower() == email.lower()), None)
 
-    def write(self, action: str, key: str, fields: dict[str, object]) -> dict[str, object]:
-        """Apply one row. `bad` and `poison` values are refused by the server's rules."""
+    def write(self, action: str, key: Json, fields: dict[str, object]) -> dict[str, object]:
+        """Apply one row. `bad` and `poison` values are refused by the server's rules.
+
+        `key` is an id (an int) or an e-mail; for a look-up, a list of them.
+        """
         if str(fields.get("name", "")).startswith("bad"):
             return {"outcome": "rejected"}
-        if action == "find":
-            ids = [i for former in key if (i := self.find(former)) is not None]
-            return {"outcome": "found", "id": ids[0]} if ids else {"outcome": "gone"}
-        found = key if action == "update" else self.find(key)
-        if action == "update" and found not in self.objects:
-            return {"outcome": "gone"}
-        holder = self.find(str(fields["email"]))
+        if action == "append":
+            return self._append(fields)
+        keys = key if isinstance(key, list) else [key]
+        found = next((i for k in keys if (i := self._locate(k)) is not None), None)
+        if action in ("find", "read"):
+            return {
+                "outcome": "found",
+                "id": found,
+                "holds": [n for n, v in self.objects.get(found or "", {}).items() if v],
+            }
+        if (found is None and action not in ("upsert", "create")) or (found is not None and action == "create"):
+            return {"outcome": "found", "id": found}
+        if found is not None and action in ("archive", "delete"):
+            self.removed.append((action, str(self.objects.pop(found)["email"])))
+            return {"outcome": "delivered", "id": found, "created": False}
+        return self._put(found, fields)
+
+    def _put(self, found: str | None, fields: dict[str, object]) -> dict[str, object]:
+        holder = self.find(str(fields["email"])) if "email" in fields else None
         if holder is not None and found is not None and holder != found:
             return {"outcome": "conflict"}
         created = found is None
         if found is None:
             found, self.next_id = str(self.next_id), self.next_id + 1
         self.objects.setdefault(found, {}).update(fields)
-        self.history.append((str(fields["email"]), dict(fields)))
+        self.history.append((str(self.objects[found]["email"]), dict(fields)))
         return {"outcome": "delivered", "id": found, "created": created}
+
+    def _append(self, fields: dict[str, object]) -> dict[str, object]:
+        self.history.append((str(fields["email"]), dict(fields)))
+        return {"outcome": "delivered", "id": None, "created": True}
+
+    def _locate(self, key: Json) -> str | None:
+        if isinstance(key, int):
+            return str(key) if str(key) in self.objects else None
+        return self.find(str(key))
+
+
+EVERYTHING = frozenset(Action) - {Action.CLEAR, Action.NOTHING}
+ABILITIES = Abilities(EVERYTHING, EVERYTHING - {Action.CREATE, Action.APPEND}, EVERYTHING - {Action.READ})
 
 
 class Memory:
     """A Destination whose wire format is JSON of our own."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, abilities: Abilities = ABILITIES) -> None:
         self.limits = limits
+        self.abilities = abilities
 
     def account(self, ask: Ask) -> str:
         return "memory"
 
     def form(self, sync: Sync, columns: Mapping[str, Json] | None, key_properties: Sequence[str], ask: Ask) -> Form:
-        return Form("email", sync.fields or {}, {name: lambda v: v for name in sync.fields or {}}, str.lower, "")
+        match = None if sync.strategy.added is Action.APPEND else "email"
+        return Form(match, sync.fields or {}, {name: lambda v: v for name in sync.fields or {}}, str.lower, "")
 
     def encode(self, batch: Batch) -> Request:
-        if batch.action is Action.FIND:
-            return Request("POST", "/find", json.dumps([[row.former, {}] for row in batch.rows]).encode())
-        rows = [
-            [row.destination_id if batch.action is Action.UPDATE else row.match, json.loads(row.body)]
+        looking = batch.action is Action.FIND
+        rows: list[list[object]] = [
+            [
+                row.look_for if looking else int(row.destination_id) if row.destination_id else row.match,
+                {} if looking or not row.body else json.loads(row.body),
+            ]
             for row in batch.rows
         ]
         return Request("POST", f"/{batch.action.value}", json.dumps(rows).encode())
@@ -110,21 +146,21 @@ class Memory:
             raise Unavailable("away")
         if response.status == 400:
             raise BatchRefused("POISON", "one of the rows is poison")
-        return [self._outcome(answer) for answer in json.loads(response.body)]
+        return [self._outcome(answer, batch) for answer in json.loads(response.body)]
 
     @staticmethod
-    def _outcome(answer: dict[str, object]) -> Outcome:
+    def _outcome(answer: dict[str, Any], batch: Batch) -> Outcome:
         kinds: dict[str, Outcome] = {
             "rejected": Rejected("BAD", "the name is bad", "name"),
             "conflict": Rejected("CONFLICT", "the e-mail is taken"),
-            "gone": Again(Action.UPSERT, None, "gone"),
             "later": Retry("later"),
             "silent": Unknown("not mentioned", answered=True),
         }
         if answer["outcome"] == "found":
-            return Again(Action.UPDATE, str(answer["id"]), "found")
+            holds = batch.sync.empty_only & set(answer.get("holds", []))
+            return Again(answer["id"], "looked", holds)
         if answer["outcome"] == "delivered":
-            return Delivered(str(answer["id"]), bool(answer["created"]))
+            return Delivered(answer["id"], bool(answer["created"]))
         return kinds[str(answer["outcome"])]
 
     def gauge(self, response: Response) -> Gauge | None:
@@ -225,6 +261,7 @@ def run(
     limits: Limits = LIMITS,
     policy: Policy | None = None,
     sync_for: Callable[[str], Sync] = lambda stream: SYNC,
+    abilities: Abilities = ABILITIES,
 ) -> Ending:
     """Run the core over some input until its end, or until the `crash_at`-th named point."""
     chance = Random(seed)
@@ -242,7 +279,7 @@ def run(
         ledger.begin_run()
         checkpoint = Checkpoint()
         policy = policy or Policy(retry=RetryPolicy(attempts=100), max_rows=50)
-        delivery = Delivery(Memory(limits), ledger, sender, checkpoint, policy, chance)
+        delivery = Delivery(Memory(limits, abilities), ledger, sender, checkpoint, policy, chance)
         reader = Reader(
             delivery,
             checkpoint,
@@ -260,8 +297,8 @@ def run(
                 point("printed")
 
         try:
-            _drive(lines, reader, delivery, world, emit, chunk)
-            stop = delivery.stopped or delivery.verdict()
+            input_error = _drive(lines, reader, delivery, world, emit, chunk)
+            stop = delivery.stopped or input_error or delivery.verdict()
         except Crash:
             return Ending(states, None, {}, sender.requests, crashed=True)
         counts = dict(sum((o.counts for o in delivery.syncs.values()), Counter[str]()))
@@ -283,7 +320,9 @@ def _drive(
     world: World,
     emit: Callable[[], None],
     chunk: int,
-) -> None:
+) -> Stop | None:
+    """Feed the input and take turns until all is settled; return why the input ended before its end, as `Run` does."""
+    input_error: Stop | None = None
     data = b"".join(line + b"\n" for line in lines)
     position, ended = 0, False
     for _ in range(1_000_000):
@@ -292,17 +331,21 @@ def _drive(
         if delivery.stopped is not None and not delivery.in_flight:
             delivery.abandon()
             emit()
-            return
+            return input_error
         if ended and delivery.idle:
             emit()
-            return
+            return input_error
         if delivery.room and not ended and delivery.stopped is None:
-            part, position = data[position : position + chunk], position + chunk
-            if part:
-                reader.feed(part)
-            else:
-                reader.end()
-                ended = True
+            try:
+                if reader.busy:
+                    reader.advance()
+                elif part := data[position : position + chunk]:
+                    position += chunk
+                    reader.feed(part)
+                else:
+                    ended = reader.end()
+            except (MalformedInput, Misconfigured) as error:
+                input_error, ended = error, True
         world.clock += 0.03
     raise AssertionError("the run does not end")
 

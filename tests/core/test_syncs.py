@@ -27,7 +27,7 @@ def test_a_whole_sync_is_read() -> None:
         "phone": FieldRule("phone", nulls="clear"),
         "plan": FieldRule(None, "gold"),
     }
-    assert parse_syncs(GOOD) == {"people": Sync("people", "contacts", "email", "upsert", fields, "skip", 0.5)}
+    assert parse_syncs(GOOD) == {"people": Sync("people", "contacts", "email", fields, "skip", 0.5)}
 
 
 def test_an_entry_without_options_takes_the_defaults() -> None:
@@ -39,8 +39,14 @@ def test_an_entry_without_options_takes_the_defaults() -> None:
     [
         ("text", "people: expected options such as object, match and fields"),
         ({"objet": "contacts"}, "people.objet: unknown option (did you mean 'object'?)"),
-        ({"guards": {}}, "people.guards: not there yet in this version"),
-        ({"mode": "mirror"}, "people.mode: not there yet in this version; use upsert"),
+        ({"associate": []}, "people.associate: not there yet in this version"),
+        ({"guards": []}, "people.guards: expected max_removed, min_rows, max_changed_share"),
+        ({"guards": {"max_removed": "5"}}, "people.guards.max_removed: expected a whole number of rows or a share"),
+        ({"guards": {"min_rows": -1}}, "people.guards.min_rows: expected a whole number of rows"),
+        ({"guards": {"max_changed_share": 5}}, "people.guards.max_changed_share: expected a number between 0 and 1"),
+        ({"mode": {"added": "archive"}}, "people.mode.added: expected nothing or upsert"),
+        ({"mode": {"new": "create"}}, "people.mode.new: unknown option"),
+        ({"removed": "drop"}, "people.removed: expected ignore or archive or delete or clear"),
         ({"mode": "upsrt"}, "people.mode: expected upsert"),
         ({"mode": ["upsert"]}, "people.mode: expected upsert"),
         ({"nulls": "drop"}, "people.nulls: expected clear or skip"),
@@ -56,7 +62,7 @@ def test_an_entry_without_options_takes_the_defaults() -> None:
         ({"fields": {"email": {"from": "a", "constant": 1}}}, "exactly one of `from` and `constant`"),
         ({"fields": {"email": {"from": " "}}}, "people.fields.email.from: expected a name"),
         ({"fields": {"email": {"form": "a"}}}, "people.fields.email.form: unknown option (did you mean 'from'?)"),
-        ({"fields": {"email": {"from": "a", "when": "created"}}}, "people.fields.email.when: not there yet"),
+        ({"fields": {"email": {"from": "a", "when": "new"}}}, "people.fields.email.when: expected always or created"),
         ({"fields": {"email": {"from": "a", "nulls": 1}}}, "people.fields.email.nulls: expected clear or skip"),
         ({"fields": {"email": {"constant": None}}}, "people.fields.email.constant: expected text, a number"),
         ({"fields": {"email": {"constant": [1]}}}, "people.fields.email.constant: expected text, a number"),

@@ -21,7 +21,7 @@ DESTINATION, SYNC = hubspot()
 ROWS = 4
 CANARY = "zanzibar"
 STATUSES = [200, 201, 207, 400, 401, 403, 404, 409, 414, 423, 429, 477, 500, 503]
-ACTIONS = [Action.UPSERT, Action.UPDATE, Action.FIND]
+ACTIONS = [Action.UPSERT, Action.UPDATE, Action.FIND, Action.READ]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -105,7 +105,7 @@ def judged(status: int, content: bytes, action: Action) -> list[Outcome]:
     assert CANARY not in said
     assert len(outcomes) == (0 if said else ROWS)
     assert not any(CANARY in text for text in messages(outcomes))
-    if status not in (200, 201, 207) or b'"results"' not in content or action is Action.FIND:
+    if status not in (200, 201, 207) or b'"results"' not in content or action in (Action.FIND, Action.READ):
         assert not any(isinstance(outcome, Delivered) for outcome in outcomes)
     return outcomes
 
@@ -165,7 +165,7 @@ def test_recorded_conflict_among_created_rows() -> None:
     sample = recorded("recorded.json", "create/contacts/err-partial-success")
     outcomes = decoded(sample, Action.UPSERT, row(SYNC, "there@example.com"), row(SYNC, "siena.dyer@example.com"))
     assert outcomes == [
-        Again(Action.UPDATE, "171591000198", "the record exists under this id"),
+        Again("171591000198", "the record exists under this id"),
         Delivered("171596044870"),
     ]
 
@@ -175,14 +175,14 @@ def test_recorded_update_of_an_unknown_id() -> None:
     unknown = sample["body"]["errors"][0]["context"]["ids"][0]
     outcomes = decoded(sample, Action.UPDATE, row(SYNC, "a", unknown), row(SYNC, "b", "171591000199"))
     assert isinstance(outcomes[0], Again)
-    assert outcomes[0].action is Action.UPSERT
+    assert outcomes[0].destination_id is None
     assert outcomes[1] == Delivered("171591000199")
 
 
 def test_recorded_search_page_read_as_a_look_up() -> None:
     sample = recorded("recorded.json", "search/contacts/1-first-page")
     known = row(SYNC, "new@example.com", former="sam77@example.com")
-    assert decoded(sample, Action.FIND, known) == [Again(Action.UPDATE, "501", "found under a former match value")]
+    assert decoded(sample, Action.FIND, known) == [Again("501", "the record was found")]
 
 
 def test_documented_partial_failure_joins_by_trace_id_alone() -> None:
@@ -212,4 +212,4 @@ def test_recorded_refusals(file: str, needle: str, kind: type[Exception], word: 
 def test_recorded_conflict_in_its_old_form_names_the_record() -> None:
     sample = recorded("errors.json", "legacy v1 shape")
     outcomes = decoded(sample, Action.UPSERT, row(SYNC, "a@example.com"))
-    assert outcomes == [Again(Action.UPDATE, "2926551", "the record exists under this id")]
+    assert outcomes == [Again("2926551", "the record exists under this id")]

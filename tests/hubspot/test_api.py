@@ -68,7 +68,7 @@ def test_a_look_up_asks_for_the_former_match_values() -> None:
     assert sent(request) == {
         "idProperty": "email",
         "properties": ["email", "hs_additional_emails"],
-        "inputs": [{"id": "old@example.com"}],
+        "inputs": [{"id": "new@example.com"}, {"id": "old@example.com"}],
     }
 
 
@@ -162,11 +162,11 @@ def test_a_result_without_a_record_id_is_no_delivery(record_id: object) -> None:
 
 def test_a_conflict_that_names_the_rows_own_record_becomes_an_update_of_it() -> None:
     error = {"category": "CONFLICT", "message": "Contact already exists. Existing ID: 29"}
-    there = Again(Action.UPDATE, "29", "the record exists under this id")
+    there = Again("29", "the record exists under this id")
     assert upserted(207, {"results": [], "errors": [error | {"context": {"objectWriteTraceId": ["0"]}}]})[0] == there
     assert upserted(409, error, "a@example.com") == [there]
     other = {"category": "CONFLICT", "context": {"existingId": ["31"]}}
-    assert upserted(409, other, "a@example.com") == [Again(Action.UPDATE, "31", "the record exists under this id")]
+    assert upserted(409, other, "a@example.com") == [Again("31", "the record exists under this id")]
 
 
 def test_a_conflict_over_an_address_that_is_not_the_match_takes_nobody_elses_record() -> None:
@@ -188,7 +188,7 @@ def test_an_update_whose_id_is_gone_goes_on_by_its_match_value() -> None:
     outcomes = updated({"results": [result("1")], "errors": [gone]}, "1", "2")
     assert outcomes == [
         Delivered("1"),
-        Again(Action.UPSERT, None, "the record id is gone; once more by its match value"),
+        Again(None, "the record is not there"),
     ]
 
 
@@ -196,14 +196,14 @@ def test_an_id_that_was_merged_away_in_silence_goes_on_by_its_match_value() -> N
     outcomes = updated({"results": [result("1")]}, "1", "2")
     assert outcomes[0] == Delivered("1")
     assert isinstance(outcomes[1], Again)
-    assert outcomes[1].action is Action.UPSERT
+    assert outcomes[1].destination_id is None
 
 
 def test_a_row_whose_match_value_changed_is_looked_for_under_the_former_one_first() -> None:
     """An upsert by the new address would make a second contact beside the survivor of the merge."""
     [outcome] = updated({"results": []}, "2", former="old@example.com")
     assert isinstance(outcome, Again)
-    assert (outcome.action, outcome.destination_id) == (Action.FIND, None)
+    assert outcome.destination_id is None
 
 
 def test_an_update_left_out_three_times_is_not_acknowledged() -> None:
@@ -219,12 +219,12 @@ def looked_up(body: Body, attempts: int = 1) -> Outcome:
 
 def test_a_record_found_under_the_former_value_is_updated() -> None:
     found = looked_up({"results": [result("5", "OLD@example.com")]})
-    assert found == Again(Action.UPDATE, "5", "found under a former match value")
+    assert found == Again("5", "the record was found")
 
 
 def test_only_a_value_named_as_missing_is_taken_as_missing() -> None:
-    gone = {"category": "OBJECT_NOT_FOUND", "context": {"ids": ["old@example.com"]}}
-    upsert = Again(Action.UPSERT, None, "no record has its former match value")
+    gone = {"category": "OBJECT_NOT_FOUND", "context": {"ids": ["old@example.com", "new@example.com"]}}
+    upsert = Again(None, "no record was found")
     assert looked_up({"results": [], "errors": [gone]}) == upsert
     assert isinstance(looked_up({"results": []}), Unknown)
     assert looked_up({"results": []}, attempts=3) == upsert

@@ -81,7 +81,11 @@ def test_what_is_right_is_delivered(tmp_path: Path, sandbox: Sandbox) -> None:
         ({"syncs": synced(object="companies")}, ["object 'companies' is not one that this version syncs"]),
         ({"syncs": synced(fields={"email": "mail", "fristname": "first"})}, ["(did you mean 'firstname'?)"]),
         ({"syncs": synced(match="firstname")}, ["'firstname' is not unique", "unique are customer_key, email"]),
-        ({"syncs": synced(mode="mirror", nulls="x")}, ["people.mode: not there yet", "nulls: expected", "2 mistakes"]),
+        (
+            {"syncs": synced(mode="miror", nulls="x")},
+            ["people.mode: expected upsert or", "nulls: expected", "2 mistakes"],
+        ),
+        ({"syncs": synced(mode="mirror")}, ["does not know how to archive contacts", "use a mode that needs none"]),
         ({"syncs_file": "syncs.yml"}, ["settings syncs and syncs_file are both given"]),
         ({"syncs": None, "syncs_file": "none.yml"}, ["setting syncs_file: cannot read"]),
         ({"ledger_path": "config.json/ledger.db"}, ["config.json/ledger.db cannot be made", "setting ledger_path"]),
@@ -153,7 +157,7 @@ AFTER: list[Line] = [*records(5, start=5), state(10)]
         (f'["{CANARY}"]'.encode(), 1, ["input line 8: not a Singer message"]),
         (f"{CANARY} printed this".encode(), 1, ["input line 8: not a Singer message"]),
         (b"\xef\xbb\xbf{}", 1, ["input line 8: not a Singer message"]),
-        (b'{"type": "RECORD", "stream": "people", "record": {"id": NaN}}', 1, ["input line 8"]),
+        (b'{"type": "STATE", "value": {"at": NaN}}', 1, ["input line 8: not a Singer message"]),
         ({"type": CANARY}, 1, ["input line 8: unknown message type"]),
         ({"type": "RECORD", "stream": "others", "record": {}}, 1, ["input line 8: a RECORD of stream others before"]),
         ({"type": "RECORD", "stream": "people", "record": [CANARY]}, 1, ["input line 8"]),
@@ -165,7 +169,7 @@ AFTER: list[Line] = [*records(5, start=5), state(10)]
         ({**SCHEMA, "schema": {}}, 1, ["input line 8: the SCHEMA of stream people has no properties"]),
         ({**SCHEMA, "key_properties": []}, 2, ["stream people: its SCHEMA names no key_properties"]),
         ({**SCHEMA, "schema": {"properties": {"id": {}, "Mail": {}}}}, 2, ["'mail'", "(did you mean 'Mail'?)"]),
-        ({"type": "BATCH", "stream": "people"}, 2, ["input line 8: BATCH messages are not read"]),
+        ({"type": "BATCH", "stream": "people"}, 1, ["input line 8: a BATCH without encoding or manifest"]),
     ],
 )
 def test_a_line_that_is_no_singer_ends_the_run_after_what_came_before(
@@ -224,7 +228,7 @@ def test_text_that_is_no_unicode_is_a_reject_of_its_row(tmp_path: Path, sandbox:
     latin = f'{{"type": "RECORD", "stream": "people", "record": {{"id": 900, "first": "{CANARY} \xe9"}}}}'
     run = ran(tmp_path, settings_for(sandbox), [*BEFORE, latin.encode("latin-1"), *AFTER])
     check(run, 0)
-    assert rejects(tmp_path) == {"[900]": ("unreadable", None)}
+    assert rejects(tmp_path) == {"[900]": ("unreadable", "firstname")}
     assert set(at_destination(sandbox)) == {mail(n) for n in range(10)}
 
 

@@ -1,0 +1,174 @@
+"""What happens once a stream has been read to its end and its rows are settled: removals, always last.
+
+Rows count as gone only by the tap's own word: a record that says so, or a complete read that did not have them. Guards
+judge the removals before the first of them is sent.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from penstock.batching import Lanes
+from penstock.checkpoint import Epoch
+from penstock.errors import Guarded
+from penstock.intake import Intake, mapped, removal
+from penstock.ledger import Ledger
+from penstock.mapping import REMOVED_COLUMN, RecordMapper
+from penstock.policy import Policy
+from penstock.records import REMOVALS, Record, RowKey
+from penstock.settlement import OpenSync, Settlement
+from penstock.staging import Stage
+
+CHUNK = 500
+"""removals handed over together"""
+
+
+@dataclass(eq=False)
+class _Ending:
+    opened: OpenSync
+    mapper: RecordMapper
+    complete: bool
+    stopped: bool = False
+    """a guard has stopped it"""
+
+
+class Endings:
+    """Sees streams through their ends, one after the other. `guarded` is set when a guard has stopped one."""
+
+    def __init__(self, ledger: Ledger, lanes: Lanes, settlement: Settlement, intake: Intake, policy: Policy) -> None:
+        self.guarded: Guarded | None = None
+        self.withheld = 0
+        """records whose end a guard has stopped: they stay unsettled, so no STATE passes them"""
+        self._ledger = ledger
+        self._lanes = lanes
+        self._settlement = settlement
+        self._intake = intake
+        self._policy = policy
+        self._now = 0.0
+        self._endings: deque[Iterator[None]] = deque()
+
+    def add(self, opened: OpenSync, mapper: RecordMapper, *, complete: bool) -> None:
+        """Take the end of a stream."""
+        self._endings.append(self._steps(_Ending(opened, mapper, complete)))
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether some stream is not at its end yet."""
+        return bool(self._endings)
+
+    def turn(self, now: float) -> None:
+        """Do what can be done now."""
+        self._now = now
+        while self._endings:
+            for _ in self._endings[0]:
+                return  # it waits for rows to be settled
+            self._endings.popleft()
+
+    def _steps(self, ending: _Ending) -> Iterator[None]:
+        """Go through the end of one stream; each yield waits for another turn."""
+        yield from self._until_settled()
+        if ending.opened.stage is not None:
+            yield from self._send_staged(ending, ending.opened.stage)
+        if not ending.stopped:
+            yield from self._remove(ending)
+
+    def _until_settled(self) -> Iterator[None]:
+        while self._lanes.rows:
+            yield
+
+    def _until_room(self) -> Iterator[None]:
+        while self._lanes.rows >= self._policy.max_rows:
+            yield
+
+    def _send_staged(self, ending: _Ending, stage: Stage) -> Iterator[None]:
+        opened, mapper = ending.opened, ending.mapper
+        guarded = self._judge_changes(ending, stage)
+        if guarded is not None:
+            self._trip(ending, guarded, stage.count)
+        else:
+            while stage.left:
+                yield from self._until_room()
+                rows = [
+                    spoilt or mapped(opened.sync, mapper, mapper.peek(text), epoch)
+                    for text, epoch, spoilt in stage.take(CHUNK)
+                ]
+                self._intake.enter(opened, rows, self._now)
+            yield from self._until_settled()
+        stage.discard()
+
+    def _judge_changes(self, ending: _Ending, stage: Stage) -> Guarded | None:
+        """Hold the number of changed rows against what is at the destination. A first load changes nothing."""
+        opened, most = ending.opened, ending.opened.sync.guards.max_changed_share
+        present = self._ledger.present(opened.number)
+        if most is None or not stage.count or not present:
+            return None
+        if not ending.complete:
+            why = "the stream was not read whole, so guards.max_changed_share cannot be judged"
+        elif len(stage.keys) > most * present:
+            why = f"{len(stage.keys)} of {present} rows are new or changed, guards.max_changed_share is {most:g}"
+        else:
+            return None
+        return Guarded(
+            f"stream {opened.sync.stream}: {why}",
+            "nothing of this stream was sent; look at the model, or change the guard for one run",
+        )
+
+    def _trip(self, ending: _Ending, guarded: Guarded, records: int) -> None:
+        ending.stopped = True
+        self.guarded = self.guarded or guarded
+        self.withheld += records
+        ending.opened.counts["held_back"] += records
+
+    def _remove(self, ending: _Ending) -> Iterator[None]:
+        """Remove the rows that have left, once every other row is settled."""
+        opened = ending.opened
+        removes = opened.sync.strategy.removed in REMOVALS
+        left = self._settlement.swept(opened, mark=not removes) if ending.complete else []
+        if not removes:
+            return
+        swept = [key for key in left if key not in opened.held]
+        leaving = deque([*opened.held.items(), *((key, list[Epoch]()) for key in swept)])
+        guarded = self._judge_removals(ending, len(leaving))
+        if guarded is not None:
+            self._trip(ending, guarded, sum(map(len, opened.held.values())))
+            return
+        opened.counts["swept"] += len(swept)
+        while leaving:
+            yield from self._until_room()
+            some = [leaving.popleft() for _ in range(min(CHUNK, len(leaving)))]
+            rows = [
+                removal(opened.sync, ending.mapper, key, _record(ending.mapper, key), epochs) for key, epochs in some
+            ]
+            self._intake.enter(opened, rows, self._now)
+        yield from self._until_settled()
+
+    def _judge_removals(self, ending: _Ending, leaving: int) -> Guarded | None:
+        """Hold the guards of a sync against the removals that are about to be sent."""
+        opened, guards = ending.opened, ending.opened.sync.guards
+        if not leaving:
+            return None
+        present = self._ledger.present(opened.number)
+        why: list[str] = []
+        if guards.max_removed is not None and leaving > guards.max_removed:
+            why.append(f"{leaving} rows would be removed, guards.max_removed is {guards.max_removed}")
+        if guards.max_removed_share is not None and leaving > guards.max_removed_share * present:
+            share = f"{100 * guards.max_removed_share:g} %"
+            why.append(f"{leaving} of {present} rows would be removed, guards.max_removed is {share}")
+        if ending.complete and guards.min_rows is not None and opened.counts["read"] < guards.min_rows:
+            why.append(f"only {opened.counts['read']} rows were read, guards.min_rows is {guards.min_rows}")
+        if not why:
+            return None
+        return Guarded(
+            f"stream {opened.sync.stream}: {'; '.join(why)}",
+            "nothing was removed, the other rows were delivered; look at the model, or change the guard for one run",
+        )
+
+
+def _record(mapper: RecordMapper, key: RowKey) -> Record:
+    """Return what stands for the source record of a row that has none any more."""
+    values = msgspec.json.decode(key)
+    return {**dict(zip(mapper.key_columns, values, strict=True)), REMOVED_COLUMN: "left"}

@@ -1,0 +1,93 @@
+"""What to do with a row next: the change that happened to it, the action its sync wants for that, the step towards it.
+
+Pure functions over a Row. A target says only where an object is or that it is not there; which step fits is decided
+here, so that every mode works alike for every target.
+"""
+
+from __future__ import annotations
+
+from penstock.mapping import encode_payload
+from penstock.records import REMOVALS, Abilities, Action, Again, Row
+
+NO_OBJECT = "no_object"
+"""the code of a row that was to change an object which is not there: says nothing against the row or the mapping"""
+
+
+def want(row: Row) -> Action:
+    """Return what the strategy of the row's sync asks for, by what happened to the row since the last delivery."""
+    known, strategy = row.known, row.sync.strategy
+    there = known is not None and not known.left and (known.delivered or known.destination_id is not None)
+    if row.removed:
+        # Only what the ledger knows to be ours is ever removed.
+        return strategy.removed if there else Action.NOTHING
+    if known is None or not there:
+        return strategy.added
+    return strategy.unchanged if known.fingerprint == row.fingerprint else strategy.changed
+
+
+def next_step(row: Row, can: Abilities) -> Action:
+    """Return the request that a row needs next. NOTHING where none is left to make: see `absent` and its id for why."""
+    wanted = row.wanted
+    if wanted in (Action.NOTHING, Action.APPEND):
+        return wanted
+    request = Action.UPDATE if wanted is Action.CLEAR else wanted
+    if row.destination_id is not None:
+        return _by_id(row, request)
+    if row.absent:
+        return wanted if wanted in (Action.UPSERT, Action.CREATE) else Action.NOTHING
+    return Action.FIND if must_look(row, request, can) else request
+
+
+def _by_id(row: Row, request: Action) -> Action:
+    if request is Action.CREATE:
+        return Action.NOTHING
+    if request not in (Action.UPSERT, Action.UPDATE):
+        return request
+    reads_first = row.sync.empty_only and not row.removed and not row.looked
+    return Action.READ if reads_first else Action.UPDATE
+
+
+def must_look(row: Row, request: Action, can: Abilities) -> bool:
+    """Tell whether the object has to be looked for first, because writing blindly could make a second one.
+
+    That is so where it may stand under another match value, where a creation is in doubt, where some fields depend on
+    what is there, and where the request needs an id.
+    """
+    if not row.look_for or Action.FIND not in can.actions:
+        return False
+    if row.former or request not in can.by_match:
+        return True
+    if request is Action.CREATE:
+        return request not in can.keyed and in_doubt(row)
+    return bool(row.sync.created_only or row.sync.empty_only) and not row.removed
+
+
+def in_doubt(row: Row) -> bool:
+    """Tell whether the row may have been applied already, in this run or in one that died."""
+    return row.attempts > 0 or (row.known is not None and not row.known.delivered and not row.known.left)
+
+
+def learn(row: Row, asked: Action, outcome: Again) -> None:
+    """Take from an answer where a row's object is."""
+    by_id = row.destination_id is not None
+    row.destination_id = outcome.destination_id
+    row.holds = outcome.holds
+    if outcome.destination_id is not None:
+        row.looked = asked in (Action.FIND, Action.READ)
+    else:
+        # An id that is gone says nothing about the match value: the object may stand there under a new id.
+        row.looked = row.absent = not by_id
+
+
+def dress(row: Row, step: Action) -> None:
+    """Write what is sent of a row whose sync has fields that depend on what is there."""
+    sync = row.sync
+    if row.removed or not (sync.created_only or sync.empty_only):
+        return
+    left_out = row.holds | sync.created_only if step is Action.UPDATE else row.holds
+    row.body = encode_payload({name: value for name, value in row.payload.items() if name not in left_out})
+
+
+def is_removal(row: Row) -> bool:
+    """Tell whether a row is on its way out of the destination."""
+    return row.removed or row.wanted in REMOVALS

@@ -99,8 +99,10 @@ class Upkeep:
             kept = [row for row in rows if row[0] != key]
             if len(kept) < len(rows):
                 wiped += len(rows) - len(kept)
-                texts = json.dumps([row[0] for row in kept]), json.dumps([row[1] for row in kept])
-                self._store.execute("update intents set keys=?, matches=?, fingerprints=? where intent=?", (*texts, b"", intent))
+                self._store.execute(
+                    "update intents set keys=?, matches=?, fingerprints=? where intent=?",
+                    (json.dumps([row[0] for row in kept]), json.dumps([row[1] for row in kept]), b"", intent),
+                )
         return wiped
 
     def trim(self, keep_days: float, rejects_keep_days: float | None) -> None:

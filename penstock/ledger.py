@@ -26,7 +26,14 @@ from penstock.upkeep import Upkeep
 class Ledger:
     """One target's ledger: a file, or another database. `wall` tells the time of day."""
 
-    def __init__(self, where: Path | Database, *, wall: Callable[[], float] = time.time, version: str = "", park_after: float = PARK_AFTER) -> None:
+    def __init__(
+        self,
+        where: Path | Database,
+        *,
+        wall: Callable[[], float] = time.time,
+        version: str = "",
+        park_after: float = PARK_AFTER,
+    ) -> None:
         self._store = Store(SqliteDatabase(where) if isinstance(where, Path) else where)
         self._wall = wall
         self._history = History(self._store, wall, version)

@@ -94,7 +94,9 @@ class Upkeep:
     def _purge_intents(self, sync: int, key: str) -> int:
         """Take a row out of what a dead run had in flight."""
         wiped = 0
-        for intent, keys, matches in self._store.rows("select intent, keys, matches from intents where sync=?", (sync,)):
+        for intent, keys, matches in self._store.rows(
+            "select intent, keys, matches from intents where sync=?", (sync,)
+        ):
             rows = list(zip(json.loads(keys), json.loads(matches), strict=True))
             kept = [row for row in rows if row[0] != key]
             if len(kept) < len(rows):

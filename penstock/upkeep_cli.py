@@ -18,7 +18,7 @@ from penstock.upkeep import Upkeep
 Stream = Annotated[str, typer.Argument(help="The stream, as `penstock rejects` and `penstock runs` name it.")]
 Keys = Annotated[
     Optional[list[str]],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
-    typer.Argument(help='Row keys, as `penstock rejects` prints them: \'["C-1"]\'. Without any: all of the stream.'),
+    typer.Argument(help="Row keys, as `penstock rejects` prints them: '[\"C-1\"]'. Without any: all of the stream."),
 ]
 Sure = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 

@@ -29,8 +29,10 @@ from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput
 
 from penstock import __version__
 from penstock.auth import Secret, redact_logs
+from penstock.database import Database
 from penstock.errors import Busy, Fault, Interrupted, Misconfigured, Stop
 from penstock.ledger import Ledger
+from penstock.places import open_url, url_secrets
 from penstock.reading import StreamMap
 from penstock.records import Destination, Json
 from penstock.run import Run, describe_defect
@@ -48,6 +50,12 @@ CORE_SETTINGS = [
         "ledger_path",
         th.StringType,
         description="The ledger's file. Default: .penstock/<plugin>-<environment>.db in the project.",
+    ),
+    th.Property(
+        "ledger_url",
+        th.StringType,
+        secret=True,
+        description="Instead of ledger_path: postgresql://user:password@host/database (extra `penstock[postgres]`).",
     ),
 ]
 
@@ -182,9 +190,8 @@ def run_target(cls: type[PenstockTarget], config: _ConfigInput, file_input: IO[s
         # singer-sdk tells at INFO which settings it does not read from the environment.
         logging.getLogger(cls.name).setLevel(logging.WARNING)
         target = _made(cls, config)
-        redact_logs(target.secrets())
-        path = target.config.get("ledger_path")
-        ledger = Ledger(project_root() / path if path else default_ledger(cls.name), version=__version__)
+        redact_logs([*target.secrets(), *map(Secret, url_secrets(target.config.get("ledger_url") or ""))])
+        ledger = Ledger(_ledger_place(target), version=__version__)
         target.signals.at_once = True
         run = Run(target, ledger, project_root(), target.register_stream, target.signals, source, state_out)
         stop = run.to_the_end()
@@ -205,6 +212,16 @@ def _made(cls: type[PenstockTarget], config: _ConfigInput) -> PenstockTarget:
     except (ValueError, TypeError):
         prefix = cls.name.upper().replace("-", "_")
     raise Misconfigured(f"a setting in an environment variable {prefix}_... is not of its type")
+
+
+def _ledger_place(target: PenstockTarget) -> Path | Database:
+    """Return where the ledger is to be. Raises Misconfigured, also for a server that refuses the URL."""
+    path, url = target.config.get("ledger_path"), target.config.get("ledger_url")
+    if path and url:
+        raise Misconfigured("settings ledger_path and ledger_url: only one of them may be given")
+    if url:
+        return open_url(url)
+    return project_root() / path if path else default_ledger(target.name)
 
 
 def drain(source: int) -> None:

@@ -43,6 +43,7 @@ from penstock.records import (
     Unknown,
 )
 from penstock.retry import RetryPolicy
+from tests.core import places
 
 
 class Crash(BaseException):
@@ -241,7 +242,7 @@ class Ending:
 
 @contextmanager
 def opened(path: Path, point: Callable[[str], None]) -> Iterator[PointedLedger]:
-    ledger = PointedLedger(path, wall=lambda: 0.0)
+    ledger = PointedLedger(places.at(path), wall=lambda: 0.0)
     ledger.point = point
     try:
         yield ledger

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from penstock.errors import MalformedInput
 from penstock.lenient import OddRecord, Unreadable, members, read_odd
 from penstock.mapping import decode_record
+from tests.core import places
 from tests.core.sim import World, record_line, run, schema_line, state_line
 
 CANARY = "zanzibar"
@@ -22,13 +22,8 @@ AFTER = [record_line(2, "b@x.com", "b"), state_line(2)]
 
 
 def rejects(path: Path) -> dict[str, tuple[str, str | None, str, str]]:
-    db = sqlite3.connect(path)
-    found = {
-        key: (code, field, message, record)
-        for key, code, field, message, record in db.execute("select row_key, code, field, message, record from rejects")
-    }
-    db.close()
-    return found
+    found = places.query(path, "select row_key, code, field, message, record from rejects")
+    return {key: (code, field, message, record) for key, code, field, message, record in found}
 
 
 def line_of(record: bytes) -> bytes:

@@ -28,6 +28,10 @@ class Cursor(Protocol):
     def rowcount(self) -> int:
         """Return how many rows were written."""
 
+    @property
+    def description(self) -> Sequence[Any] | None:
+        """Return one sequence per column, which begins with the column's name."""
+
     def fetchone(self) -> DbRow | None:
         """Return the next row, None after the last."""
 
@@ -65,6 +69,9 @@ class Database(Protocol):
 
     def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Execute a statement once per row."""
+
+    def each(self, sql: str, values: Sequence[object] = ()) -> Iterator[DbRow]:
+        """Yield the rows of a statement that may give very many; read to the end before anything else is executed."""
 
     def select_in(self, sql: str, values: Sequence[object], among: Sequence[str]) -> list[DbRow]:
         """Select the rows whose last column of `sql`, which ends with ` in`, is one of `among`."""
@@ -143,6 +150,10 @@ class SqliteDatabase:
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Execute a statement once per row."""
         self._db.executemany(sql, rows)
+
+    def each(self, sql: str, values: Sequence[Any] = ()) -> Iterator[DbRow]:
+        """Yield the rows of a statement one by one."""
+        return self._db.execute(sql, values)
 
     def select_in(self, sql: str, values: Sequence[object], among: Sequence[str]) -> list[DbRow]:
         """Select the rows whose last column of `sql`, which ends with ` in`, is one of `among`."""

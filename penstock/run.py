@@ -97,7 +97,9 @@ class Run:
         self._syncs: dict[str, Sync] = {}
         self._input_error: Stop | None = None
         self._destination = settings.destination()
-        http = Http(settings.base_url(), settings.auth(), f"penstock/{__version__} ({settings.name})")
+        http = Http(
+            settings.base_url(), settings.auth(), f"penstock/{__version__} ({settings.name})", ca_file=self._ca_file()
+        )
         self._ask = Asker(http, self._destination.limits.window)
         self._checkpoint = Checkpoint()
         self._sender = ThreadSender(http, self._destination.limits.concurrency)
@@ -109,6 +111,10 @@ class Run:
         self._next_progress = time.monotonic() + PROGRESS_INTERVAL
         # The signal's own byte ends the wait in `select`; the handler alone would not.
         signal.set_wakeup_fd(self._sender.wakeup_fd(), warn_on_full_buffer=False)
+
+    def _ca_file(self) -> Path | None:
+        name = self._settings.config.get("ca_file")
+        return self._root / str(name) if name else None
 
     def to_the_end(self) -> Stop | None:
         """Check, read, deliver, print STATE until the end. Returns why the run ended, None when all went well."""
@@ -216,6 +222,7 @@ class Run:
         ending = "delivered" if stop is None else f"{stop.name}: {stop.message}"
         try:
             self._ledger.end_run(stop.exit_code if stop else 0, ending, self._calls, counts)
+            self._trim()
             self._ledger.close()
         except Stop as error:
             stop = stop or error
@@ -223,6 +230,13 @@ class Run:
             log.info("stream %s: %s", stream, told(opened))
         log.info("run %d: %d API calls", number, self._calls)
         return stop
+
+    def _trim(self) -> None:
+        """Delete what is older than the settings allow."""
+        config = self._settings.config
+        given_up = config.get("rejects_keep_days")
+        keep = config.get("ledger_keep_days", 400)
+        self._ledger.upkeep.trim(float(str(keep)), None if given_up is None else float(str(given_up)))
 
     def _progress(self, now: float) -> None:
         if now < self._next_progress:

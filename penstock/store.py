@@ -98,7 +98,7 @@ class Store:
     def each(self, sql: str, values: Sequence[object] = ()) -> Iterator[DbRow]:
         """Yield the rows of a statement that may give very many."""
         with self._guard:
-            yield from self.db.execute(sql, values)
+            yield from self.db.each(sql, values)
 
     def select_in(self, sql: str, values: Sequence[object], among: Sequence[str]) -> list[DbRow]:
         """Select the rows whose last column of `sql`, which ends with ` in`, is one of `among`."""

@@ -13,7 +13,10 @@ import typer
 from penstock.cli import LedgerOption, app, fail, the_ledger
 from penstock.errors import Stop
 from penstock.ledger import Ledger
+from penstock.places import open_place
 from penstock.upkeep import Upkeep
+
+__all__ = ["app"]
 
 Stream = Annotated[str, typer.Argument(help="The stream, as `penstock rejects` and `penstock runs` name it.")]
 Keys = Annotated[
@@ -84,7 +87,7 @@ def _spellings(key: str) -> list[str]:
 def _upkeep(stream: str, given: str | None) -> Iterator[Upkeep]:
     """Open the one ledger that is meant, and keep runs of the stream out of it."""
     try:
-        ledger = Ledger(the_ledger(given))
+        ledger = Ledger(open_place(the_ledger(given)))
         try:
             ledger.upkeep.number(stream)
             lock = ledger.lock(stream, datetime.now(timezone.utc).isoformat(timespec="seconds"))
@@ -96,3 +99,7 @@ def _upkeep(stream: str, given: str | None) -> Iterator[Upkeep]:
             ledger.close()
     except Stop as stop:
         fail(f"{stop.message}. What to do: {stop.advice}")
+
+
+if __name__ == "__main__":
+    app()

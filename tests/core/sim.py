@@ -44,6 +44,7 @@ from penstock.records import (
 )
 from penstock.retry import RetryPolicy
 from penstock.stateout import StateOut
+from tests.core import places
 
 
 class Crash(BaseException):
@@ -244,7 +245,7 @@ class Ending:
 
 @contextmanager
 def opened(path: Path, point: Callable[[str], None], world: World) -> Iterator[PointedLedger]:
-    ledger = PointedLedger(path, wall=lambda: world.wall)
+    ledger = PointedLedger(places.at(path), wall=lambda: world.wall)
     ledger.point = point
     try:
         yield ledger

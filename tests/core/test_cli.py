@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from penstock.cli import app
 from penstock.ledger import Ledger
 from penstock.records import RowKey
+from penstock.upkeep_cli import app
 
 RUNNER = CliRunner(env={"COLUMNS": "250", "TERM": "dumb", "MELTANO_PROJECT_ROOT": ""})
 ODD_KEY = RowKey('["[/b][red]ana"]')

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from penstock.errors import Fault, Misconfigured
 from penstock.files import SyncLock
 from penstock.ledger import Ledger
 from penstock.records import Action, RowKey
+from tests.core import places
 
 ANA, BOB = RowKey('["ana"]'), RowKey('["bob"]')
 OLD, NEW = b"o" * 16, b"n" * 16
@@ -21,7 +21,7 @@ OLD, NEW = b"o" * 16, b"n" * 16
 
 @contextmanager
 def opened(path: Path) -> Iterator[Ledger]:
-    with closing(Ledger(path, wall=lambda: 0.0)) as ledger:
+    with closing(Ledger(places.at(path), wall=lambda: 0.0)) as ledger:
         ledger.begin_run()
         yield ledger
 
@@ -120,8 +120,7 @@ def test_a_sync_opens_in_the_middle_of_another_ones_transaction(tmp_path: Path) 
     with opened(path) as ledger:
         ledger.open_sync("guests", "contacts")
         assert ledger.doubted == 1
-    with closing(sqlite3.connect(path)) as db:
-        assert db.execute("select count(*) from rejects").fetchone() == (0,)
+    assert places.query(path, "select count(*) from rejects") == [(0,)]
 
 
 def test_a_delivery_forgives_the_reject_and_a_refusal_counts_its_attempts(tmp_path: Path) -> None:
@@ -130,10 +129,9 @@ def test_a_delivery_forgives_the_reject_and_a_refusal_counts_its_attempts(tmp_pa
         for _ in range(2):
             ledger.rejects.refuse(sync, [(ANA, "rejected", "BAD", "name", "is bad", {"name": "x"}, OLD)], 1)
         ledger.commit()
-        with closing(sqlite3.connect(tmp_path / "l.db")) as db:
-            assert db.execute("select attempts, code from rejects").fetchall() == [(2, "BAD")]
-            deliver(ledger, sync, ANA, NEW)
-            assert db.execute("select count(*) from rejects").fetchone() == (0,)
+        assert places.query(tmp_path / "l.db", "select attempts, code from rejects") == [(2, "BAD")]
+        deliver(ledger, sync, ANA, NEW)
+        assert places.query(tmp_path / "l.db", "select count(*) from rejects") == [(0,)]
 
 
 def test_another_account_is_refused(tmp_path: Path) -> None:
@@ -155,9 +153,7 @@ def test_a_stream_keeps_its_object(tmp_path: Path) -> None:
 def test_a_format_of_another_version_is_refused(tmp_path: Path) -> None:
     with opened(tmp_path / "l.db"):
         pass
-    with closing(sqlite3.connect(tmp_path / "l.db")) as db:
-        db.execute("update meta set value='99' where name='schema_version'")
-        db.commit()
+    places.query(tmp_path / "l.db", "update meta set value='99' where name='schema_version'")
     with pytest.raises(Misconfigured, match="schema version 99"), opened(tmp_path / "l.db"):
         pass
 
@@ -172,8 +168,7 @@ def test_a_failing_file_is_a_fault(tmp_path: Path) -> None:
     with opened(tmp_path / "l.db") as ledger:
         sync = ledger.open_sync("people", "contacts").number
         ledger.commit()
-        with closing(sqlite3.connect(tmp_path / "l.db", isolation_level=None)) as db:
-            db.execute("drop table records")
+        places.query(tmp_path / "l.db", "drop table records")
         with pytest.raises(Fault, match=r"the ledger .* failed"):
             deliver(ledger, sync, ANA, OLD)
         with pytest.raises(Fault, match=r"the ledger .* failed"):

@@ -47,6 +47,7 @@ def test_ten_gigabytes_in_ten_megabytes_are_not_unpacked() -> None:
     assert peak < 80 * 2**20, peak  # the limit, a copy of it, and the server's own copy of the answer
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=3000), st.lists(st.integers(1, 400), max_size=30), st.booleans())
 def test_what_is_gzipped_comes_out_as_it_was_however_it_is_cut(data: bytes, cuts: list[int], twice: bool) -> None:
     packed = gzip.compress(data) * (1 + twice)
@@ -81,7 +82,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
     "answer",
     [
         OK + b"Content-Length: 5\r\n\r\nabc",
-        OK + b"Content-Length: 5\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"abc")[:5],
+        OK + b"Content-Length: 5\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"abc", mtime=0)[:5],
         OK + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
         OK + b"Content-Encoding: br\r\nContent-Length: 3\r\n\r\nabc",
         OK + b"Content-Encoding: gzip, gzip\r\nContent-Length: 3\r\n\r\nabc",

@@ -53,7 +53,8 @@ from penstock.records import (
 from penstock.settlement import OpenSync, Settlement
 from penstock.throttle import Throttle
 
-Answer = Response | NoAnswer
+Answer = Response | NoAnswer | Stop
+"""a Stop: the request was not applied, and no other can be sent, for want of a token for instance"""
 
 
 class Sender(Protocol):
@@ -106,15 +107,18 @@ class Delivery:
         """until the first answer has told the rate limit, one request at a time"""
         self._now = 0.0
 
-    def open(self, sync: Sync, mapping: bytes) -> OpenSync:
-        """Start a sync, or go on with the one that is open. `mapping` is the version of its mapping.
-
-        Raises Misconfigured when it cannot start.
-        """
+    def open(self, sync: Sync, mapper: RecordMapper) -> OpenSync:
+        """Start a sync, or go on with the one that is open. Raises Misconfigured when it cannot start."""
         if sync.stream not in self.syncs:
-            self.syncs[sync.stream] = self._settlement.open(sync, mapping)
-        self.syncs[sync.stream].mapping = mapping
-        return self.syncs[sync.stream]
+            self.syncs[sync.stream] = self._settlement.open(sync, mapper.version, mapper.rules)
+        opened = self.syncs[sync.stream]
+        opened.mapping = mapper.version
+        self._settlement.follow_rules(opened, mapper.rules)
+        return opened
+
+    def set_pending(self, opened: OpenSync, reason: str) -> None:
+        """Note that the old rows of a sync have to be read again."""
+        self._settlement.set_pending(opened, reason)
 
     def offer(self, opened: OpenSync, mapper: RecordMapper, epoch: Epoch, rows: Sequence[Source], now: float) -> None:
         """Take records in reading order, each with a receipt of `epoch`."""
@@ -126,12 +130,12 @@ class Delivery:
         """Note the version of a full read; tell whether its end will prove that the stream was read whole."""
         return self._settlement.new_version(opened, version)
 
-    def end(self, opened: OpenSync, mapper: RecordMapper, *, complete: bool) -> None:
+    def end(self, opened: OpenSync, mapper: RecordMapper, *, complete: bool, whole: bool = False) -> None:
         """Take the end of a stream, which is acted on when all rows are settled: removals come last.
 
-        `complete` is the tap's word that the stream was read whole.
+        `complete` is the tap's word that these were all rows; `whole` tells that the tap began without a bookmark.
         """
-        self._endings.add(opened, mapper, complete=complete)
+        self._endings.add(opened, mapper, complete=complete, whole=complete or whole)
 
     def turn(self, now: float, *, flush: bool = False) -> None:
         """Do everything that can be done without waiting. `flush` seals batches whatever their age."""
@@ -250,6 +254,10 @@ class Delivery:
     def _receive(self, batch: Batch, answer: Answer) -> None:
         """Turn one answer into one outcome per row, and see to each."""
         opened = self.syncs[batch.sync.stream]
+        if isinstance(answer, Stop):
+            self._settlement.close_intent(opened, batch, [])
+            self.stop(answer)
+            return
         if isinstance(answer, NoAnswer):
             outcome: Outcome = Unknown(answer.reason) if answer.sent else Retry(answer.reason)
             self._conclude(opened, batch, [outcome] * len(batch.rows))

@@ -172,7 +172,7 @@ class Row:
     def former(self) -> list[str]:
         """Return the match values, other than its present one, under which its object may stand."""
         # A row that had left has no claim on what it was: another row may have taken that object over.
-        return sorted(self.known.matches - {self.match}) if self.known and not self.known.left else []
+        return sorted(self.known.matches - {self.match, ""}) if self.known and not self.known.left else []
 
     @property
     def look_for(self) -> list[str]:

@@ -28,6 +28,7 @@ from penstock.policy import Policy
 from penstock.reading import Reader, RegisterStream
 from penstock.records import Destination, Json, Sync
 from penstock.settlement import ENDS, told
+from penstock.stateout import StateOut, write_to
 from penstock.syncs import check_abilities, check_overlaps, load_syncs, nearest
 
 STATE_INTERVAL = 1.0
@@ -92,12 +93,13 @@ class Run:
         self._root = root
         self._signals = signals
         self._source = source
-        self._state_out = state_out
         self._locks: list[Lock] = []
         self._syncs: dict[str, Sync] = {}
         self._input_error: Stop | None = None
         self._destination = settings.destination()
-        http = Http(settings.base_url(), settings.auth(), f"penstock/{__version__} ({settings.name})")
+        http = Http(
+            settings.base_url(), settings.auth(), f"penstock/{__version__} ({settings.name})", ca_file=self._ca_file()
+        )
         self._ask = Asker(http, self._destination.limits.window)
         self._checkpoint = Checkpoint()
         self._sender = ThreadSender(http, self._destination.limits.concurrency)
@@ -105,10 +107,14 @@ class Run:
         self._reader = Reader(
             self._delivery, self._checkpoint, self._sync_for, self._make_mapper, register, time.monotonic
         )
-        self._next_state = 0.0
+        self._state_out = StateOut(self._checkpoint, self._reader.bookmarks, write_to(state_out), STATE_INTERVAL)
         self._next_progress = time.monotonic() + PROGRESS_INTERVAL
         # The signal's own byte ends the wait in `select`; the handler alone would not.
         signal.set_wakeup_fd(self._sender.wakeup_fd(), warn_on_full_buffer=False)
+
+    def _ca_file(self) -> Path | None:
+        name = self._settings.config.get("ca_file")
+        return self._root / str(name) if name else None
 
     def to_the_end(self) -> Stop | None:
         """Check, read, deliver, print STATE until the end. Returns why the run ended, None when all went well."""
@@ -133,13 +139,14 @@ class Run:
         account = self._destination.account(self._ask)
         self._check_syncs()
         self._ledger.bind_account(account)
+        self._reader.bookmarks.withheld.update(self._ledger.register.pending())
         log.info("run %d: account %s, ledger %s", number, account, self._ledger.name)
 
     def _after_failure(self, stop: Stop) -> Stop:
         """Print what was earned before the failure; open intents stay open, so the next run doubts them."""
         self._ledger.rollback()
         try:
-            self._print_state(time.monotonic(), last=True)
+            self._state_out.turn(time.monotonic(), last=True)
         except Stop:
             log.warning("the last STATE could not be printed either")
         return stop
@@ -149,15 +156,15 @@ class Run:
         while True:
             now = time.monotonic()
             self._delivery.turn(now, flush=ended)
-            self._print_state(now)
+            self._state_out.turn(now)
             self._progress(now)
             if self._signals.count:
                 self._delivery.stop(Interrupted(self._signals.number))
             if self._delivery.stopped is not None:
                 return self._wind_down(self._delivery.stopped)
             if ended and self._delivery.idle:
-                self._print_state(now, last=True)
-                return self._verdict()
+                self._state_out.turn(now, last=True)
+                return self._finish(now)
             reading = not ended and self._delivery.room
             if reading and self._reader.busy:
                 ended = self._read(self._reader.advance)
@@ -175,9 +182,12 @@ class Run:
             self._input_error = stop
         return True
 
-    def _verdict(self) -> Stop | None:
+    def _finish(self, now: float) -> Stop | None:
         self._balance()
-        return self._input_error or self._delivery.verdict()
+        verdict = self._input_error or self._delivery.verdict()
+        self._reader.look_at_pending()
+        self._state_out.turn(now, last=True)  # with the bookmarks of syncs that are pending no more
+        return verdict
 
     def _balance(self) -> None:
         """Hold the counts against each other: a row that is nowhere would be a lost row."""
@@ -191,8 +201,8 @@ class Run:
     def _wait(self, now: float, *, reading: bool) -> bool:
         """Wait for input, an answer, a signal or the next due time; return whether there is input."""
         due = [self._next_progress, *([d] if (d := self._delivery.next_due(now)) is not None else [])]
-        if self._next_state > now:
-            due.append(self._next_state)
+        if self._state_out.next_at > now:
+            due.append(self._state_out.next_at)
         readers = [self._sender.fileno(), *([self._source] if reading else [])]
         readable, _, _ = select.select(readers, [], [], max(0.0, min(due) - now))
         return self._source in readable
@@ -204,7 +214,7 @@ class Run:
             select.select([self._sender.fileno()], [], [], max(0.0, min(0.5, ends - time.monotonic())))
             self._delivery.turn(time.monotonic())
         self._delivery.abandon()
-        self._print_state(time.monotonic(), last=True)
+        self._state_out.turn(time.monotonic(), last=True)
         return stop
 
     def _close(self, number: int, stop: Stop | None) -> Stop | None:
@@ -212,6 +222,7 @@ class Run:
         ending = "delivered" if stop is None else f"{stop.name}: {stop.message}"
         try:
             self._ledger.end_run(stop.exit_code if stop else 0, ending, self._calls, counts)
+            self._trim()
             self._ledger.close()
         except Stop as error:
             stop = stop or error
@@ -220,23 +231,12 @@ class Run:
         log.info("run %d: %d API calls", number, self._calls)
         return stop
 
-    def _print_state(self, now: float, *, last: bool = False) -> None:
-        """Print the newest STATE that is earned, at most one per interval, each in one write."""
-        if now < self._next_state and not last:
-            return
-        state = self._checkpoint.release()
-        if state is None:
-            return
-        self._next_state = now + STATE_INTERVAL
-        line = state + b"\n"
-        try:
-            while line:
-                line = line[os.write(self._state_out, line) :]
-        except OSError as error:
-            raise Fault(
-                f"STATE could not be written to standard output: {error.strerror}",
-                "whoever runs the target has gone or its disk is full; run again",
-            ) from error
+    def _trim(self) -> None:
+        """Delete what is older than the settings allow."""
+        config = self._settings.config
+        given_up = config.get("rejects_keep_days")
+        keep = config.get("ledger_keep_days", 400)
+        self._ledger.upkeep.trim(float(str(keep)), None if given_up is None else float(str(given_up)))
 
     def _progress(self, now: float) -> None:
         if now < self._next_progress:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 from penstock.batching import Lanes
 from penstock.checkpoint import Checkpoint, Epoch
@@ -16,7 +17,7 @@ from penstock.ledger import Ledger
 from penstock.records import REMOVALS, Action, Again, Batch, Delivered, Rejected, Row, RowKey, Sync
 from penstock.staging import Stage
 from penstock.steps import learn
-from penstock.tables import Seen, Settled
+from penstock.tables import Seen, Settled, as_json
 
 ENDS = (
     "created",
@@ -29,6 +30,8 @@ ENDS = (
     "filtered",
     "invalid",
     "rejected",
+    "waiting",
+    "parked",
     "held_back",
 )
 """what can become of a row; these add up to what was read, swept and replayed"""
@@ -54,10 +57,18 @@ class OpenSync:
     """version of its mapping"""
     remark: bool
     """the mapping is another than last time: source marks of unchanged rows are written anew, once"""
+    rules: bytes = b""
+    """version of the rules that its rows are mapped by"""
+    new: bool = False
+    """nothing of it was ever delivered"""
+    pending: str | None = None
+    """why its old rows have to be read again; until then its bookmark is in no STATE that is printed"""
     excused: int = 0
     """refused rows that say nothing about the mapping: another row holds their match value, there is no object"""
     absent: int = 0
     """of these, rows that have no object"""
+    repeated: int = 0
+    """refused rows that an earlier run had refused just as they are"""
     held: dict[RowKey, list[Epoch]] = field(default_factory=dict)
     """removals by the tap's word that wait until a guard has judged them all, with their receipts"""
     stage: Stage | None = None
@@ -67,6 +78,11 @@ class OpenSync:
     def refused(self) -> int:
         """Return how many rows were refused, by us or by the destination."""
         return self.counts["invalid"] + self.counts["rejected"]
+
+
+def mark_of(opened: OpenSync, row: Row) -> bytes:
+    """Return what stands for a row's record and its mapping, to tell a refusal that repeats from a new one."""
+    return blake2b(as_json(row.record), digest_size=16, person=opened.mapping).digest()
 
 
 class Settlement:
@@ -81,22 +97,47 @@ class Settlement:
         self._lanes = lanes
         self._settled: list[tuple[Epoch, int]] = []
 
-    def open(self, sync: Sync, mapping: bytes) -> OpenSync:
+    def open(self, sync: Sync, mapping: bytes, rules: bytes) -> OpenSync:
         """Start a sync. Raises Misconfigured when the ledger knows the stream as another object's."""
-        number = self._ledger.open_sync(sync.stream, sync.object)
-        self._touch()
+        found = self._ledger.open_sync(sync.stream, sync.object)
         counts: Counter[str] = Counter()
         if self._ledger.doubted:
             counts["in_doubt"] = self._ledger.doubted
-        remark = self._ledger.mapping(number) != mapping
-        stage = Stage() if sync.guards.max_changed_share is not None else None
-        return OpenSync(sync, number, self._ledger.seen(number), counts, mapping, remark, stage=stage)
+        opened = OpenSync(
+            sync,
+            found.number,
+            self._ledger.seen(found.number),
+            counts,
+            mapping,
+            remark=found.mapping != mapping,
+            rules=found.rules or rules,
+            new=found.new,
+            pending=found.pending,
+            stage=Stage() if sync.guards.max_changed_share is not None else None,
+        )
+        if found.rules is None:
+            self._ledger.register.remember_rules(found.number, rules)
+        self._touch()
+        return opened
+
+    def follow_rules(self, opened: OpenSync, rules: bytes) -> None:
+        """Take the rules that rows are mapped by from now on. Others than before make the sync pending."""
+        if opened.rules != rules:
+            opened.rules = rules
+            self._ledger.register.remember_rules(opened.number, rules)
+            self.set_pending(opened, "its mapping has changed")
+
+    def set_pending(self, opened: OpenSync, reason: str | None) -> None:
+        """Note that the old rows of a sync have to be read again, or that they have been."""
+        opened.pending = reason
+        self._ledger.register.set_pending(opened.number, reason)
+        self._touch()
 
     def remember_mappings(self, syncs: Iterable[OpenSync]) -> None:
         """Note which mapping the source marks are of, after a run in which every row was looked at."""
         for opened in syncs:
             if opened.remark:
-                self._ledger.remember_mapping(opened.number, opened.mapping)
+                self._ledger.register.remember_mapping(opened.number, opened.mapping)
         self.commit()
 
     @property
@@ -162,6 +203,11 @@ class Settlement:
         self._forgive(opened, [row.key])
         self._finish(row)
 
+    def put_off(self, opened: OpenSync, epoch: Epoch, why: str) -> None:
+        """End a row that was refused before just as it is, and is not to be tried again yet: it is a reject already."""
+        opened.counts[why] += 1
+        self._checkpoint.settle(epoch)
+
     def superseded(self, opened: OpenSync, epochs: Sequence[Epoch]) -> None:
         """End a removal that was kept back, and whose row has come again since."""
         opened.counts["coalesced"] += 1
@@ -171,8 +217,10 @@ class Settlement:
     def rejected(self, opened: OpenSync, rows: Sequence[tuple[Row, Rejected]], kind: str) -> None:
         """End refused rows: kept with their source record and the reason. `kind` is `invalid` or `rejected`."""
         opened.counts[kind] += len(rows)
-        self._ledger.refuse(
-            opened.number, [(r.key, kind, why.code, why.field, why.message, r.record) for r, why in rows]
+        opened.repeated += self._ledger.rejects.refuse(
+            opened.number,
+            [(r.key, kind, why.code, why.field, why.message, r.record, mark_of(opened, r)) for r, why in rows],
+            self._ledger.run,
         )
         self._touch()
         for row, _ in rows:
@@ -202,7 +250,7 @@ class Settlement:
 
     def new_version(self, opened: OpenSync, version: int) -> bool:
         """Note the version of a full read; tell whether no earlier run has begun it."""
-        new = self._ledger.new_version(opened.number, version)
+        new = self._ledger.register.new_version(opened.number, version)
         self._touch()
         return new
 
@@ -215,7 +263,7 @@ class Settlement:
         if mark:
             self._ledger.mark_left(opened.number, left)
             opened.counts["left"] += len(left)
-        opened.counts["rejects_dropped"] += self._ledger.drop_rejects_not_met(opened.number)
+        opened.counts["rejects_dropped"] += self._ledger.rejects.drop_not_met(opened.number, self._ledger.run)
         self._touch()
         return left
 
@@ -228,7 +276,7 @@ class Settlement:
         self._settled.clear()
 
     def _forgive(self, opened: OpenSync, keys: Sequence[RowKey]) -> None:
-        if self._ledger.forgive(opened.number, keys):
+        if self._ledger.rejects.forgive(opened.number, keys):
             self._touch()
 
     def _finish(self, row: Row) -> None:

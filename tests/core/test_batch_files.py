@@ -46,7 +46,7 @@ def row(n: int, name: str = "a") -> dict[str, object]:
 
 def jsonl(path: Path, rows: Sequence[object], zipped: bool = False) -> str:
     text = b"".join((r if isinstance(r, bytes) else json.dumps(r).encode()) + b"\n" for r in rows)
-    path.write_bytes(gzip.compress(text) if zipped else text)
+    path.write_bytes(gzip.compress(text, mtime=0) if zipped else text)
     return path.as_uri()
 
 
@@ -186,7 +186,7 @@ def test_files_and_lines_keep_the_order_under_faults_and_a_crash(
 
 def whole(rows: int) -> bytes:
     return gzip.compress(
-        b"".join(json.dumps(row(n, Random(n).randbytes(20).hex())).encode() + b"\n" for n in range(rows))
+        b"".join(json.dumps(row(n, Random(n).randbytes(20).hex())).encode() + b"\n" for n in range(rows)), mtime=0
     )
 
 

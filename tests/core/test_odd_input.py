@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -17,6 +16,7 @@ from penstock.errors import InvalidRecord, MalformedInput
 from penstock.lenient import OddRecord, Unreadable, members, read_odd
 from penstock.mapping import RecordMapper, decode_record, kept
 from penstock.records import MODES, Action, Json
+from tests.core import places
 from tests.core.parts import no_ask, parts
 from tests.core.sim import LIMITS, SYNC, Memory, World, record_line, run, schema_line, state_line
 
@@ -27,13 +27,8 @@ AFTER = [record_line(2, "b@x.com", "b"), state_line(2)]
 
 
 def rejects(path: Path) -> dict[str, tuple[str, str | None, str, str]]:
-    db = sqlite3.connect(path)
-    found = {
-        key: (code, field, message, record)
-        for key, code, field, message, record in db.execute("select row_key, code, field, message, record from rejects")
-    }
-    db.close()
-    return found
+    found = places.query(path, "select row_key, code, field, message, record from rejects")
+    return {key: (code, field, message, record) for key, code, field, message, record in found}
 
 
 def line_of(record: bytes) -> bytes:

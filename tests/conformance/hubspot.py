@@ -45,7 +45,7 @@ class HubSpotAdapter(Adapter):
     batch = 100
     in_flight = 1000
     exclusive = True
-    deadline = 2.0
+    deadline = 3.0
     sandbox: Sandbox
 
     def command(self, folder: Path, url: str) -> list[str]:

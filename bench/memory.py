@@ -26,6 +26,7 @@ from requests.auth import AuthBase
 from penstock.errors import NoAnswer
 from penstock.ledger import Ledger
 from penstock.records import (
+    Abilities,
     Action,
     Ask,
     Batch,
@@ -44,6 +45,8 @@ from penstock.run import Run
 HERE = Path(__file__).resolve().parent
 LIMITS = Limits(rows=100, body_bytes=2 * 2**20, concurrency=10, requests=10**9, window=1.0)
 """as HubSpot's, without its rate"""
+WRITES = frozenset({Action.UPSERT, Action.UPDATE})
+ABILITIES = Abilities(actions=WRITES, keyed=WRITES, by_match=frozenset({Action.UPSERT}))
 
 
 class Input(msgspec.Struct):
@@ -80,6 +83,8 @@ _decode_properties = msgspec.json.Decoder(dict[str, str]).decode
 
 def as_text(value: object) -> str:
     """Write a value as most of these APIs want it: text, in one spelling."""
+    if type(value) is str:
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     return format(value, "f") if isinstance(value, Decimal) else str(value)
@@ -89,6 +94,7 @@ class Memory:
     """The destination's description, and the two pure functions of a target."""
 
     limits = LIMITS
+    abilities = ABILITIES
 
     def account(self, ask: Ask) -> str:  # noqa: ARG002
         """Name the one account there is."""

@@ -256,7 +256,7 @@ def mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch | None
         key = source.key or reject_key(source.record)
         return Row(sync, key, "", {}, b"", b"", None, kept(source.record), epochs, invalid=why, weight=weight)
     try:
-        key, match, payload, body, mark = mapper.map(record)
+        key, match, payload, body, mark = mapper.map(record, source.key)
     except InvalidRecord as why:
         key = RowKey(why.row_key) if why.row_key is not None else reject_key(record)
         return Row(sync, key, "", {}, b"", b"", None, kept(record), epochs, invalid=why, weight=weight)

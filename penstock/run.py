@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -130,7 +131,7 @@ class Run:
 
     def _seconds(self, setting: str) -> float:
         given = self._settings.config.get(setting, 60.0)
-        if not isinstance(given, int | float) or given <= 0:
+        if not isinstance(given, int | float | Decimal) or given <= 0:
             raise Misconfigured(f"setting {setting}: expected a number of seconds above 0")
         return float(given)
 

@@ -19,6 +19,7 @@ from penstock.errors import Busy, Fault, Misconfigured, Stop
 from penstock.ledger import Ledger
 from penstock.places import open_url, url_secrets
 from penstock.records import RowKey
+from penstock.tables import SCHEMA_VERSION
 from tests.core import places
 from tests.postgres import PASSWORD, Server, eventually
 
@@ -222,6 +223,26 @@ def test_a_value_that_a_statement_cannot_take_is_not_shown(postgres: Server, sch
         with pytest.raises(Fault, match="failed: DataError") as caught:
             ledger.deliver(sync, [(ANA, f"{SECRET}\0", OLD, None, None)])
         assert SECRET not in caught.value.message
+
+
+def test_an_older_schema_is_brought_up_in_the_types_of_postgresql(postgres: Server, schema: str) -> None:
+    Ledger(open_url(postgres.url(schema))).close()
+    with postgres.connect(schema) as admin:
+        for statement in (
+            "alter table rejects drop column mark, drop column next_at",
+            "alter table syncs drop column rules, drop column pending",
+            "update meta set value='1' where name='schema_version'",
+        ):
+            admin.execute(statement.encode())
+    Ledger(open_url(postgres.url(schema))).close()
+    with postgres.connect(schema) as admin:
+        types = admin.execute(
+            "select column_name, data_type from information_schema.columns"
+            " where table_schema = %s and column_name in ('mark', 'next_at') order by 1",
+            (schema,),
+        ).fetchall()
+        assert types == [("mark", "bytea"), ("next_at", "double precision")]
+        assert admin.execute("select value from meta where name='schema_version'").fetchone() == (str(SCHEMA_VERSION),)
 
 
 # -- locks -------------------------------------------------------------------------------------------------

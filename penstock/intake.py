@@ -6,7 +6,7 @@ others queue in their lanes; a row that heads them all gets its action and a pla
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from penstock.batching import Batcher, Lanes, key_identity, match_identity
 from penstock.checkpoint import Epoch
@@ -116,10 +116,11 @@ class Intake:
             self._know(row, known.get(row.key))
             if row.known is not None:
                 opened.seen.mark(row.known.seq, present=not row.known.left)
-            ahead = self._lanes.tail(key_identity(row.sync, row.key))
+            own_lane = key_identity(row.sync, row.key)
+            ahead = self._lanes.tail(own_lane)
             if ahead is not None and self._coalesce(ahead, row):
                 opened.counts["coalesced"] += 1
-            elif self._lanes.enter(row, self._lanes_of(row, ahead)):
+            elif self._lanes.enter(row, (own_lane, *self._match_lanes(row, ahead))):
                 ready.append(row)
         self._admit(opened, ready, now)
 
@@ -131,12 +132,12 @@ class Intake:
             row.match = known.match or ""
 
     @staticmethod
-    def _lanes_of(row: Row, ahead: Row | None) -> tuple[str, ...]:
-        """Name the lanes of a row: its key, and its match values, the new one and those that it leaves."""
-        lanes = {key_identity(row.sync, row.key): None}
+    def _match_lanes(row: Row, ahead: Row | None) -> Iterable[str]:
+        """Name the lanes of a row's match values: the new one and those that it leaves, each once."""
+        if ahead is None and row.known is None:
+            return (match_identity(row.sync, row.match),) if row.match else ()
         matches = [row.match, *row.former, ahead.match if ahead else None]
-        lanes.update((match_identity(row.sync, match), None) for match in matches if match)
-        return tuple(lanes)
+        return dict.fromkeys(match_identity(row.sync, match) for match in matches if match)
 
     def _coalesce(self, ahead: Row, row: Row) -> bool:
         """Let an unsent row take over a newer version of itself; the fields merge, the later value wins."""
@@ -256,7 +257,7 @@ def mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch | None
         key = source.key or reject_key(source.record)
         return Row(sync, key, "", {}, b"", b"", None, kept(source.record), epochs, invalid=why, weight=weight)
     try:
-        key, match, payload, body, mark = mapper.map(record)
+        key, match, payload, body, mark = mapper.map(record, source.key)
     except InvalidRecord as why:
         key = RowKey(why.row_key) if why.row_key is not None else reject_key(record)
         return Row(sync, key, "", {}, b"", b"", None, kept(record), epochs, invalid=why, weight=weight)

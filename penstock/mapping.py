@@ -142,9 +142,10 @@ class RecordMapper:
             return Source(key, None, record, why)
         return Source(key, None, record, removed=removed is not None)
 
-    def map(self, record: Record) -> Mapped:
-        """Map one record. Raises InvalidRecord, naming the row key, the field and the rule, never the value."""
-        key = self._key(record)
+    def map(self, record: Record, key: RowKey | None = None) -> Mapped:
+        """Map one record; `key` may be known. Raises InvalidRecord, naming row key, field and rule, never a value."""
+        if key is None:
+            key = self._key(record)
         try:
             if isinstance(record, OddRecord):
                 self._refuse_unreadable(record)

@@ -19,7 +19,7 @@ from requests.auth import AuthBase
 from penstock import __version__
 from penstock.checkpoint import Checkpoint
 from penstock.database import Lock
-from penstock.delivery import Delivery
+from penstock.delivery import Delivery, Sender
 from penstock.errors import Fault, Interrupted, MalformedInput, Misconfigured, Stop
 from penstock.http import Asker, Http, ThreadSender
 from penstock.ledger import Ledger
@@ -68,6 +68,16 @@ class Settings(Protocol):
         """Return the description of the destination."""
 
 
+class Carrier(Sender, Protocol):
+    """A sender that a run can wait for."""
+
+    def fileno(self) -> int:
+        """Return a descriptor that is readable when there are answers to take."""
+
+    def wakeup_fd(self) -> int:
+        """Return a descriptor that makes `fileno` readable when something is written to it."""
+
+
 def describe_defect(error: Exception) -> Fault:
     """Describe an error nobody expected by its place; its text may hold values of a record."""
     frames = "".join(traceback.format_tb(error.__traceback__))
@@ -87,7 +97,9 @@ class Run:
         signals: Signals,
         source: int,
         state_out: int,
+        sender: Carrier | None = None,
     ) -> None:
+        """Put the parts together. `sender` is given by tests and benchmarks that need no network."""
         self._settings = settings
         self._ledger = ledger
         self._root = root
@@ -102,7 +114,7 @@ class Run:
         )
         self._ask = Asker(http, self._destination.limits.window)
         self._checkpoint = Checkpoint()
-        self._sender = ThreadSender(http, self._destination.limits.concurrency)
+        self._sender: Carrier = sender or ThreadSender(http, self._destination.limits.concurrency)
         self._delivery = Delivery(self._destination, ledger, self._sender, self._checkpoint, Policy())
         self._reader = Reader(
             self._delivery, self._checkpoint, self._sync_for, self._make_mapper, register, time.monotonic

@@ -163,8 +163,9 @@ def check_abilities(sync: Sync, abilities: Abilities) -> None:
     missing = sorted(action.value for action in needed - abilities.actions)
     if missing:
         raise Misconfigured(
-            f"sync {sync.stream}: this target does not know how to {', '.join(missing)} {sync.object}",
-            f"use a mode that needs none of it; the target knows {', '.join(sorted(abilities.actions))}",
+            f"sync {sync.stream}: this target does not know how to {', '.join(missing)} {sync.object}; "
+            f"what it knows is {', '.join(sorted(action.value for action in abilities.actions))}",
+            "use a mode that needs nothing else",
         )
     if sync.guards.of_removals and sync.strategy.removed not in REMOVALS:
         raise Misconfigured(

@@ -15,9 +15,9 @@ from penstock.conformance.wire import Response
 Place = Literal["on_connect", "before_apply", "after_apply", "in_answer"]
 """`on_connect`: nothing was read yet. `before_apply`: the request came, the server never sees it. `after_apply`: the
 server applied it, its answer goes astray. `in_answer`: its answer is spoilt on its way."""
-Kind = Literal["reset", "close", "answer", "hang", "truncate", "drip", "leave", "shorten", "none"]
+Kind = Literal["reset", "close", "answer", "hang", "truncate", "drip_head", "drip_body", "leave", "shorten", "none"]
 """`reset`: RST. `close`: FIN without a word. `answer`: another answer in its place. `hang`: silence for `seconds`,
-then RST. `truncate`: half of the answer, then FIN. `drip`: the answer byte by byte, head and body, over `seconds`.
+then RST. `truncate`: half of the answer, then FIN. `drip_head`, `drip_body`: that part of it in drops, over `seconds`.
 `leave`: the whole answer, then FIN although the connection was to be kept. `shorten`: one result fewer, by the
 adapter's help. `none`: only `do`."""
 

@@ -19,9 +19,8 @@ from penstock.conformance.faults import Fault, Place
 from penstock.conformance.wire import Request, Response, read_request, reset_on_close
 
 OWN_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "host"})
-HEAD = 100
-"""bytes of an answer that drip one by one, its first headers; the rest falls in drops of several"""
 DROPS = 200
+"""pieces of a text that drips, at least; a shorter text drips by the byte"""
 ASTRAY = "/astray"
 """where redirects lead: whoever comes here has followed one"""
 
@@ -40,6 +39,7 @@ class Exchange:
     status: int | None = None
     """of the answer that the client was sent, None when it got none"""
     ended: float | None = None
+    gone: threading.Event = field(default_factory=threading.Event)
     left: float | None = None
     """when the client hung up on an answer that did not come or did not end"""
     after: float | None = None
@@ -215,8 +215,8 @@ class Proxy:
         """Let a fault strike the server's answer on its way."""
         if fault.kind == "truncate":
             connection.sendall(response.head() + response.body[: len(response.body) // 2])
-        elif fault.kind == "drip":
-            return self._drip(connection, exchange, response.head() + response.body, fault.seconds)
+        elif fault.kind in ("drip_head", "drip_body"):
+            return self._drip(connection, exchange, (response.head(), response.body), fault)
         elif fault.kind == "shorten":
             body = self._adapter.without_a_result(response.body)
             return self._say(connection, exchange, Response(response.status, body or b"{}", response.headers))
@@ -233,14 +233,14 @@ class Proxy:
         connection.sendall(response.head() + response.body)
         return exchange.request.headers.get("connection", "").lower() != "close"
 
-    def _drip(self, connection: socket.socket, exchange: Exchange, text: bytes, seconds: float) -> bool:
-        """Send an answer in drops, evenly over some seconds, for as long as the client listens."""
-        step = max(1, len(text) // DROPS)
-        edges = [*range(min(len(text), HEAD)), *range(HEAD, len(text), step), len(text)]
-        for start, end in pairwise(edges):
-            connection.sendall(text[start:end])
-            if self._wait_for_the_client(connection, exchange, seconds / len(edges)):
-                break
+    def _drip(self, connection: socket.socket, exchange: Exchange, texts: tuple[bytes, bytes], fault: Fault) -> bool:
+        """Send head and body, one of them in drops evenly over some seconds, for as long as the client listens."""
+        for text, dripping in zip(texts, (fault.kind == "drip_head", fault.kind == "drip_body"), strict=True):
+            edges = [*range(0, len(text), max(1, len(text) // DROPS) if dripping else len(text) or 1), len(text)]
+            for start, end in pairwise(edges):
+                connection.sendall(text[start:end])
+                if dripping and self._wait_for_the_client(connection, exchange, fault.seconds / len(edges)):
+                    return False
         exchange.ended = time.monotonic()
         return False
 
@@ -250,4 +250,5 @@ class Proxy:
         if not readable:
             return False
         exchange.left = time.monotonic()
+        exchange.gone.set()
         return True

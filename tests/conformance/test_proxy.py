@@ -93,9 +93,19 @@ def test_schedules_count_the_writes_that_they_are_about(proxy: Proxy, client: HT
     assert str(proxy.faults[0]) == "before_apply: answer 429 at write 2"
 
 
-def test_a_dripping_answer_is_whole_for_who_waits(proxy: Proxy, client: HTTPConnection) -> None:
-    proxy.strike(Fault("in_answer", "drip", seconds=0.2))
+@pytest.mark.parametrize("kind", ["drip_head", "drip_body"])
+def test_a_dripping_answer_is_whole_for_who_waits_and_who_leaves_is_noted(
+    proxy: Proxy, client: HTTPConnection, kind: Kind
+) -> None:
+    proxy.strike(Fault("in_answer", kind, on=[1], seconds=0.2), Fault("in_answer", kind, on=[2], seconds=600.0))
     assert json.loads(post(client).read())["results"]
+    client.close()
+    client.timeout = 0.05
+    with pytest.raises(TimeoutError):
+        post(client).read()
+    client.close()
+    left = proxy.writes[1].gone.wait(10)
+    assert left
 
 
 def test_a_redirect_leads_where_nothing_is_applied(adapter: StockAdapter, proxy: Proxy, client: HTTPConnection) -> None:

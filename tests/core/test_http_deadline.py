@@ -63,7 +63,7 @@ def test_a_server_that_never_ends_is_left_at_the_deadline(name: str) -> None:
     with serving(FOR_EVER[name]) as server, client(server.url, deadline=DEADLINE) as http:
         why, took = seconds(http, POST)
         assert (why.sent, why.reason) == (True, "no answer in time")
-        assert DEADLINE <= took < DEADLINE * 1.1 + 0.05, took  # 0.05 s for a busy machine
+        assert DEADLINE <= took < DEADLINE * 1.1 + 0.1, took  # 0.1 s for a busy machine
         assert len(server.requests) == 1
 
 
@@ -143,7 +143,8 @@ LOST: dict[str, Story] = {
 def test_a_lost_connection_is_no_answer_and_is_not_tried_again_behind_our_back(name: str) -> None:
     with serving(LOST[name]) as server, client(server.url, deadline=5.0) as http:
         why, took = seconds(http, POST)
-        assert why.sent is True
+        # A reset can overtake the connect itself: then nothing was sent, and that is known.
+        assert why.sent or (name == "RST on accept" and not server.requests)
         assert took < 2
         assert server.connections == 1
         assert len(server.requests) <= 1

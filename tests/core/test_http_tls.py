@@ -187,7 +187,7 @@ def test_a_deadline_holds_over_tls(authority: trustme.CA, ca_file: Path) -> None
             http.send(POST)
         took = time.monotonic() - begun
     assert caught.value.sent
-    assert 0.5 <= took < 0.6
+    assert 0.5 <= took < 0.65
 
 
 def test_a_handshake_that_never_ends_is_left_and_nothing_was_sent(ca_file: Path) -> None:
@@ -197,7 +197,7 @@ def test_a_handshake_that_never_ends_is_left_and_nothing_was_sent(ca_file: Path)
             http.send(POST)
         took = time.monotonic() - begun
     assert caught.value.sent is False
-    assert took < 0.6
+    assert took < 0.65
 
 
 def test_a_body_larger_than_a_tls_record_arrives_whole(authority: trustme.CA, ca_file: Path) -> None:
@@ -289,7 +289,7 @@ def test_a_tunnel_that_is_never_opened_is_left_at_the_deadline(monkeypatch: pyte
                 http.send(POST)
             took = time.monotonic() - begun
     assert caught.value.sent is False
-    assert took < 0.6
+    assert took < 0.65
 
 
 def test_no_proxy_stands_between_us_and_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:

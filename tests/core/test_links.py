@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
 import pytest
+import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.errors import Fault, InvalidRecord, Misconfigured, Stop
 from penstock.http import Http
-from penstock.links import checked_instance, path, path_on
+from penstock.links import checked_instance, goes_to, path, path_on
 from penstock.records import Request
 from tests.core.faulty import Server, client, polite, serving
 
@@ -254,6 +255,7 @@ def test_an_instance_elsewhere_is_refused(url: str, asked: str) -> None:
         checked_instance(url, DOMAINS, asked)
 
 
+@settings(deadline=None)
 @given(TRICKY)
 def test_for_any_instance_it_raises_or_is_the_vendors(text: str) -> None:
     for url in (f"https://{text}", f"https://{text}.vendor.com", f"https://acme.vendor.com{text}", text):
@@ -261,7 +263,7 @@ def test_for_any_instance_it_raises_or_is_the_vendors(text: str) -> None:
             base = checked_instance(url, DOMAINS, "https://login.vendor.com")
         except Misconfigured:
             continue
-        with client(base) as http:
-            prepared = http._prepared(http._lane()[0], Request("GET", "/v3"))
+        prepared = requests.Request("GET", base + "/v3").prepare()
         host = (prepared.url or "").split("/")[2].removesuffix(":443")
-        assert host.endswith(("vendor.com", "vendor-gov.com"))
+        assert host.lower().endswith(("vendor.com", "vendor-gov.com"))
+        assert goes_to(prepared.url or "", base, "/v3")

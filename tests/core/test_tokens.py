@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.auth import Redaction, Secret, Unsigned, redact_logs
@@ -343,6 +343,7 @@ def test_an_endpoint_that_says_nothing_ends_all_lanes_with_one_budget() -> None:
     assert [stop.exit_code for stop in ends] == [1] * 8
 
 
+@settings(deadline=None)
 @given(
     st.one_of(
         st.none(),

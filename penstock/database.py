@@ -79,6 +79,9 @@ class Database(Protocol):
     def script(self, schema: str) -> None:
         """Create what a schema names and is not there yet. It is written in the types of SQLite."""
 
+    def typed(self, statement: str) -> str:
+        """Return a statement about tables in the types of this database; it is written in those of SQLite."""
+
     def hint(self, index: str) -> str:
         """Return what follows a table's name to make the planner use an index; nothing where it need not be told."""
 
@@ -166,6 +169,10 @@ class SqliteDatabase:
     def script(self, schema: str) -> None:
         """Create what a schema names and is not there yet."""
         self._db.executescript(schema)
+
+    def typed(self, statement: str) -> str:
+        """Return the statement as it is."""
+        return statement
 
     def hint(self, index: str) -> str:
         """Return the clause that makes the planner use an index: it keeps no statistics here and would guess."""

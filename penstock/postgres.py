@@ -115,8 +115,9 @@ class PostgresDatabase:
 
     def _settle_in(self) -> None:
         try:
-            for name, value in {"search_path": f'"{self._schema}"', **SESSION}.items():
-                self.execute("select set_config(?, ?, false)", (name, value))
+            session = {"search_path": f'"{self._schema}"', **SESSION}
+            setting = ", ".join(["set_config(?, ?, false)"] * len(session))
+            self.execute(f"select {setting}", [word for setting in session.items() for word in setting])
             facts = self.execute("select name, setting from pg_settings where name in ('synchronous_commit', 'fsync')")
             found = {str(name): str(value) for name, value in facts}
         except psycopg.Error as error:
@@ -158,7 +159,7 @@ class PostgresDatabase:
 
     def script(self, schema: str) -> None:
         """Create what a schema names and is not there yet. Who may only use the tables can do so once they exist."""
-        statements = {_created(s): s for s in _in_our_types(schema).split(";") if s.strip()}
+        statements = {_created(s): s for s in self.typed(schema).split(";") if s.strip()}
         self.begin()
         try:
             # Two runs that both create the same table would fail, `if not exists` or not.
@@ -174,6 +175,12 @@ class PostgresDatabase:
             with contextlib.suppress(psycopg.Error):
                 self.rollback()
             raise
+
+    def typed(self, statement: str) -> str:
+        """Return a statement about tables in the types of PostgreSQL."""
+        for pattern, ours in OUR_TYPES:
+            statement = re.sub(pattern, ours, statement)
+        return statement
 
     def hint(self, index: str) -> str:  # noqa: ARG002
         """Return nothing: PostgreSQL keeps statistics and takes no hints."""
@@ -259,12 +266,6 @@ def _name(facts: dict[str, str], schema: str) -> str:
 def _key(name: str) -> int:
     """Return the number that stands for a lock: advisory locks have no names."""
     return int.from_bytes(blake2b(f"penstock\0{name}".encode(), digest_size=8).digest(), "big", signed=True)
-
-
-def _in_our_types(schema: str) -> str:
-    for pattern, ours in OUR_TYPES:
-        schema = re.sub(pattern, ours, schema)
-    return schema
 
 
 def _created(statement: str) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from penstock.records import RowKey
 from penstock.store import Store
-from penstock.tables import Refused, as_json
+from penstock.tables import Refused, as_json, as_text
 
 DAY = 86_400.0
 PARK_AFTER = 14 * DAY
@@ -78,9 +78,8 @@ class Rejects:
             else:
                 kept = _Kept(mark, 1, now, now)
             self._kept[sync][key] = kept
-            values.append(
-                (sync, key, kind, code, field, message, as_json(record), *kept, now, run)  # in the columns' order
-            )
+            why = (as_text(code), None if field is None else as_text(field), as_text(message))
+            values.append((sync, key, kind, *why, as_json(record), *kept, now, run))  # in the columns' order
         self._store.many(
             "insert into rejects(sync, row_key, kind, code, field, message, record,"
             " mark, attempts, first_at, next_at, last_at, run)"

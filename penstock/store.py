@@ -53,9 +53,14 @@ class Store:
         if int(self.meta("schema_version") or 0) not in UPGRADES:
             return
         self.db.begin()
-        while (version := int(self.meta("schema_version") or 0)) in UPGRADES:  # read again: another run may be at it
+        self.db.execute(
+            "update meta set value=value where name='schema_version'"
+        )  # another run that upgrades waits here
+        while (
+            version := int(self.meta("schema_version") or 0)
+        ) in UPGRADES:  # read again: another run may have done it
             for statement in UPGRADES[version]:
-                self.db.execute(statement)
+                self.db.execute(self.db.typed(statement))
             self.db.execute("update meta set value=? where name='schema_version'", (str(version + 1),))
         self.db.commit()
 

@@ -72,6 +72,11 @@ Refused = tuple[RowKey, str, str, str | None, str, Record | bytes, bytes]
 """row key, kind (`invalid` or `rejected`), code, field, message, source record, what stands for record and mapping"""
 
 
+def as_text(text: str) -> str:
+    """Return text that any database keeps: without NUL, and with no half of a surrogate pair."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
 def as_json(record: Record | bytes) -> bytes:
     """Write a source record for keeping; text that nobody could read is kept as text."""
     if isinstance(record, bytes):

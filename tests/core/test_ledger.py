@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from penstock.database import SqliteDatabase
 from penstock.errors import Fault, Misconfigured
 from penstock.files import SyncLock
 from penstock.ledger import Ledger
@@ -134,6 +136,18 @@ def test_a_delivery_forgives_the_reject_and_a_refusal_counts_its_attempts(tmp_pa
         assert places.query(tmp_path / "l.db", "select count(*) from rejects") == [(0,)]
 
 
+def test_a_reason_is_kept_without_what_no_database_keeps(tmp_path: Path) -> None:
+    with opened(tmp_path / "l.db") as ledger:
+        sync = ledger.open_sync("people", "contacts").number
+        ledger.rejects.refuse(
+            sync, [(ANA, "rejected", "B\0", "n\ud800", "a\0b\ud800c", {"name": "x"}, OLD)], ledger.run
+        )
+        ledger.end_run(1, "stopped\0", 0, {})
+    kept = places.query(tmp_path / "l.db", "select code, field, message from rejects")
+    assert kept == [("B\ufffd", "n?", "a\ufffdb?c")]
+    assert places.query(tmp_path / "l.db", "select ending from runs") == [("stopped\ufffd",)]
+
+
 def test_another_account_is_refused(tmp_path: Path) -> None:
     with opened(tmp_path / "l.db") as ledger:
         ledger.bind_account("hubspot:1")
@@ -162,6 +176,12 @@ def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
     (tmp_path / "l.db").write_bytes(b"not a database at all, but long enough to be looked at" * 40)
     with pytest.raises(Misconfigured, match="cannot be opened"), opened(tmp_path / "l.db"):
         pass
+
+
+def test_a_sqlite_that_is_too_old_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    with pytest.raises(Misconfigured, match=r"the ledger needs 3\.35 or newer"):
+        SqliteDatabase(tmp_path / "l.db")
 
 
 def test_a_failing_file_is_a_fault(tmp_path: Path) -> None:

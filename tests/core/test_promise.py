@@ -306,3 +306,20 @@ def test_a_version_that_an_earlier_run_had_begun_proves_nothing(tmp_path: Path) 
     resumed = run([schema_line(), record_line(3, "c@example.com", "a", 7), activate_line(7)], world, path)
     assert resumed.counts == {"read": 1, "created": 1, "replayed": 1, "rejected": 1}
     assert list(rejects(path)) == [2]
+
+
+@pytest.mark.parametrize(("email", "field"), [(f"{'a' * 1000}@example.com", "email"), ("a\0b@example.com", "email")])
+def test_a_match_value_that_no_index_takes_is_a_reject(tmp_path: Path, email: str, field: str) -> None:
+    world, path = World(), tmp_path / "l.db"
+    ending = run([schema_line(), record_line(1, email, "a"), record_line(2, "b@example.com", "b")], world, path)
+    assert ending.counts == {"read": 2, "created": 1, "invalid": 1}
+    assert places.query(path, "select code, field from rejects") == [("odd_match", field)]
+
+
+def test_a_key_that_no_index_takes_is_a_reject(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "l.db"
+    long = record_line(1, "a@example.com", "a").replace(b'"id": 1', b'"id": "' + b"x" * 1000 + b'"')
+    for _ in range(2):
+        ending = run([schema_line(), long, record_line(2, "b@example.com", "b")], world, path)
+        assert ending.counts["invalid"] == 1
+    assert places.query(path, "select code, field from rejects") == [("long_key", "id")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from penstock.ledger import Ledger
 from penstock.records import Action, RowKey
 from penstock.rejects import DAY
 from penstock.upkeep_cli import app
+from tests.core import places
 from tests.core.sim import World, record_line, run, schema_line, state_line
 from tests.core.test_promise import rejects
 
@@ -27,7 +27,7 @@ LINES = [
 
 
 def told(path: Path, *arguments: str, code: int = 0) -> str:
-    done = CliRunner().invoke(app, [*arguments, "--ledger", str(path)])
+    done = CliRunner().invoke(app, [*arguments, "--ledger", places.named(path)])
     assert done.exit_code == code, done.output
     return done.output
 
@@ -71,7 +71,7 @@ def test_dropped_rows_are_gone(ledger: tuple[World, Path]) -> None:
 
 def test_a_person_can_say_no(ledger: tuple[World, Path]) -> None:
     _, path = ledger
-    done = CliRunner().invoke(app, ["forget", "people", "--ledger", str(path)], input="n\n")
+    done = CliRunner().invoke(app, ["forget", "people", "--ledger", places.named(path)], input="n\n")
     assert done.exit_code == 1
     assert list(rejects(path)) == [1]
 
@@ -91,7 +91,7 @@ def test_what_was_forgotten_is_sent_again_and_its_rejects_stay(ledger: tuple[Wor
 
 def test_a_purged_row_leaves_no_byte(ledger: tuple[World, Path]) -> None:
     _, path = ledger
-    with closing(Ledger(path)) as book:
+    with closing(Ledger(places.at(path))) as book:
         sync = book.open_sync("people", "contacts").number
         book.intend(sync, Action.UPSERT, [(RowKey("[1]"), f"{CANARY}1@example.com", b"")])
         book.intend(sync, Action.UPSERT, [(RowKey("[2]"), f"{CANARY}2@example.com", b"")])
@@ -108,7 +108,7 @@ def test_a_purged_row_leaves_no_byte(ledger: tuple[World, Path]) -> None:
 def test_mistakes_are_named(ledger: tuple[World, Path]) -> None:
     _, path = ledger
     assert "has no stream peple; it has people" in told(path, "retry", "peple", code=2)
-    with closing(Ledger(path)) as book:
+    with closing(Ledger(places.at(path))) as book:
         lock = book.lock("people", "now")
         assert "is being synced by another run" in told(path, "retry", "people", code=2)
         lock.release()
@@ -116,20 +116,18 @@ def test_mistakes_are_named(ledger: tuple[World, Path]) -> None:
 
 def test_age_deletes_runs_and_rows_that_left_and_rejects_only_when_asked(ledger: tuple[World, Path]) -> None:
     _, path = ledger
-    with closing(Ledger(path, wall=lambda: 1_000_000.0 + 10 * DAY)) as book:
+    with closing(Ledger(places.at(path), wall=lambda: 1_000_000.0 + 10 * DAY)) as book:
         sync = book.open_sync("people", "contacts").number
         book.mark_left(sync, [RowKey("[2]")])
         book.commit()
         book.upkeep.trim(11, None)
-        with closing(sqlite3.connect(path)) as db:
-            assert db.execute("select count(*) from runs").fetchone() == (2,)
-            book.upkeep.trim(9, None)
-            assert db.execute("select count(*) from runs").fetchone() == (0,)
-            assert db.execute("select count(*) from records").fetchone() == (1,)
-    with closing(Ledger(path, wall=lambda: 1_000_000.0 + 500 * DAY)) as book:
+        assert places.query(path, "select count(*) from runs") == [(2,)]
+        book.upkeep.trim(9, None)
+        assert places.query(path, "select count(*) from runs") == [(0,)]
+        assert places.query(path, "select count(*) from records") == [(1,)]
+    with closing(Ledger(places.at(path), wall=lambda: 1_000_000.0 + 500 * DAY)) as book:
         book.upkeep.trim(400, None)
         assert list(rejects(path)) == [1]
         book.upkeep.trim(400, 499)
         assert list(rejects(path)) == []
-    with closing(sqlite3.connect(path)) as db:
-        assert db.execute("select count(*) from records").fetchone() == (0,)
+    assert places.query(path, "select count(*) from records") == [(0,)]

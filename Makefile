@@ -5,7 +5,7 @@ MELTANO := .venv-meltano/bin/meltano
 PIP := -m pip --quiet --disable-pip-version-check --no-input
 SEED ?= 4711
 
-.PHONY: help setup demo test check format bench sandbox lock clean
+.PHONY: help setup demo test check format bench promise sandbox lock clean
 help: ## list what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -61,6 +61,12 @@ format: .venv/ready ## let ruff format the code
 
 bench: .meltano/ready ## measure; B=name for one; writes bench/results.json and bench/RESULTS.md
 	@$(BIN)/python -m bench.run $(B)
+
+promise: .venv/ready ## run the conformance suite on our target, a stock one and one that does nothing; writes docs/promise.md
+	@$(BIN)/python -m penstock.conformance.table --into docs/promise.md --pytest=-n2 \
+	  "target-hubspot=tests/conformance/test_target_hubspot.py" \
+	  "stock singer-sdk=tests/conformance/check_stock.py" \
+	  "null target=tests/conformance/check_plain.py::TestNull"
 
 lock: .venv/ready ## compile requirements/*.txt anew
 	@UV=$(BIN)/uv sh requirements/compile.sh

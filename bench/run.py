@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from bench.core import core
 from bench.pipe import pipe_unchanged
 from bench.results import Result, readable, save
 
-BENCHMARKS: dict[str, Callable[[], list[Result]]] = {"pipe_unchanged_rows_per_s": pipe_unchanged}
+BENCHMARKS: dict[str, Callable[[], list[Result]]] = {"pipe_unchanged_rows_per_s": pipe_unchanged, "core": core}
 
 
 def main(names: list[str]) -> int:

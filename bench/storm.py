@@ -84,6 +84,23 @@ def storm(account: Account, seed: int = 0) -> Figures:
     return _Storm(account, seed).run()
 
 
+def measured(seeds: int = 3) -> dict[str, float]:
+    """Return the worst figures over accounts of our own, over one half as large as documented, and one shared."""
+    own = [
+        Account(told=told, headers=headers) for told in ("nothing", "window", "exactly") for headers in (True, False)
+    ]
+    half = [Account(documented=200, headers=headers, windows=120) for headers in (True, False)]
+    shared = [Account(others=share) for share in (0.3, 0.6)]
+    ours = [storm(account, seed) for account in own + half for seed in range(seeds)]
+    theirs = [storm(account, seed) for account in shared for seed in range(seeds)]
+    return {
+        "throttle_over_quota_share": max(figures.over_quota for figures in ours + theirs),
+        "throttle_early_retries": float(sum(figures.early for figures in ours + theirs)),
+        "throttle_goodput_share": min(figures.goodput for figures in ours),
+        "throttle_goodput_share_with_others": min(figures.goodput for figures in theirs),
+    }
+
+
 class _Storm:
     def __init__(self, account: Account, seed: int) -> None:
         self.account = account

@@ -86,7 +86,16 @@ def meltano(title: str, command: list[str], environment: dict[str, str]) -> bool
 
 def penstock(command: str, environment: dict[str, str], *options: str) -> list[dict[str, object]]:
     """Ask the ledger, as a program would: `penstock runs --json`."""
-    arguments = [sys.executable, "-m", "penstock.cli", command, "--json", "--ledger", str(HOME / "ledger.db"), *options]
+    arguments = [
+        sys.executable,
+        "-m",
+        "penstock.upkeep_cli",
+        command,
+        "--json",
+        "--ledger",
+        str(HOME / "ledger.db"),
+        *options,
+    ]
     out = subprocess.run(arguments, env=environment, check=True, capture_output=True, text=True).stdout
     return [json.loads(line) for line in out.splitlines()]
 

@@ -7,7 +7,6 @@ again, and the targets of singer-sdk leave them too.
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import stat
 import zlib
@@ -57,7 +56,7 @@ def _records(line: int, kind: str, zipped: bool, paths: list[Path]) -> Iterator[
                 raise MalformedInput(line, f"{at} is no file")
             yield from _parquet(line, at, path) if kind == "parquet" else _jsonl(line, at, path, zipped)
         except OSError as error:
-            why = error.strerror or "it is no gzip file"
+            why = error.strerror or "it is cut off or damaged"
             raise MalformedInput(line, f"{at} cannot be read: {why}") from None
         except (EOFError, zlib.error):
             raise MalformedInput(line, f"{at} cannot be read: it is cut off or damaged") from None
@@ -92,16 +91,18 @@ def _exists(path: Path) -> bool:
 def _jsonl(line: int, at: str, path: Path, zipped: bool) -> Iterator[bytes]:
     with path.open("rb") as file:
         # singer-sdk writes gzip whatever compression it was told, so it is looked at; no JSON begins like it.
-        if zipped or file.read(2) == _GZIP:
-            file.seek(0)
+        is_gzip = file.read(2) == _GZIP
+        file.seek(0)
+        if is_gzip:
             with gzip.GzipFile(fileobj=file) as content:
-                yield from _lines(line, at, io.BufferedReader(content, _BUFFER))
+                yield from _lines(line, at, content)
+        elif zipped:
+            raise MalformedInput(line, f"{at} cannot be read: it is no gzip file")
         else:
-            file.seek(0)
             yield from _lines(line, at, file)
 
 
-def _lines(line: int, at: str, file: IO[bytes] | io.BufferedReader) -> Iterator[bytes]:
+def _lines(line: int, at: str, file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
     number = 0
     while text := file.readline(LONGEST_LINE + 1):
         number += 1

@@ -8,8 +8,6 @@ share an identity are never ready together, a batch holds each key and each matc
 
 from __future__ import annotations
 
-from collections import deque
-
 from penstock.records import Action, Batch, Limits, Row, RowKey, Sync
 
 
@@ -27,7 +25,8 @@ class Lanes:
     """The queues of all rows that are not settled yet, by identity."""
 
     def __init__(self) -> None:
-        self._queues: dict[str, deque[Row]] = {}
+        self._queues: dict[str, list[Row]] = {}
+        """lists, because nearly all of them hold one row for all their life"""
         self.rows = 0
         self.bytes = 0
 
@@ -43,7 +42,7 @@ class Lanes:
         for identity in identities:
             queue = self._queues.get(identity)
             if queue is None:
-                self._queues[identity] = deque((row,))
+                self._queues[identity] = [row]
             else:
                 queue.append(row)
                 ready = False
@@ -60,12 +59,13 @@ class Lanes:
             queue = self._queues[identity]
             if queue[0] is not row:
                 raise AssertionError("a row left its lane before the rows ahead of it")
-            queue.popleft()
-            if not queue:
+            if len(queue) == 1:
                 del self._queues[identity]
-            elif queue[0] not in heads:
+                continue
+            del queue[0]
+            if queue[0] not in heads:
                 heads.append(queue[0])
-        return [head for head in heads if all(self._queues[i][0] is head for i in head.identities)]
+        return heads and [head for head in heads if all(self._queues[i][0] is head for i in head.identities)]
 
 
 Where = tuple[str, Action, bool]

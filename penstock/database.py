@@ -28,6 +28,10 @@ class Cursor(Protocol):
     def rowcount(self) -> int:
         """Return how many rows were written."""
 
+    @property
+    def description(self) -> Sequence[Any] | None:
+        """Return one sequence per column, which begins with the column's name."""
+
     def fetchone(self) -> DbRow | None:
         """Return the next row, None after the last."""
 
@@ -66,11 +70,17 @@ class Database(Protocol):
     def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Execute a statement once per row."""
 
+    def each(self, sql: str, values: Sequence[object] = ()) -> Iterator[DbRow]:
+        """Yield the rows of a statement that may give very many; read to the end before anything else is executed."""
+
     def select_in(self, sql: str, values: Sequence[object], among: Sequence[str]) -> list[DbRow]:
         """Select the rows whose last column of `sql`, which ends with ` in`, is one of `among`."""
 
     def script(self, schema: str) -> None:
         """Create what a schema names and is not there yet. It is written in the types of SQLite."""
+
+    def typed(self, statement: str) -> str:
+        """Return a statement about tables in the types of this database; it is written in those of SQLite."""
 
     def hint(self, index: str) -> str:
         """Return what follows a table's name to make the planner use an index; nothing where it need not be told."""
@@ -86,6 +96,9 @@ class Database(Protocol):
 
     def rollback(self) -> None:
         """Take the transaction back."""
+
+    def compact(self) -> None:
+        """Rewrite what is stored without what was deleted from it, as far as that can be asked for."""
 
     def close(self) -> None:
         """Close the connection; what was not committed is gone."""
@@ -141,6 +154,10 @@ class SqliteDatabase:
         """Execute a statement once per row."""
         self._db.executemany(sql, rows)
 
+    def each(self, sql: str, values: Sequence[Any] = ()) -> Iterator[DbRow]:
+        """Yield the rows of a statement one by one."""
+        return self._db.execute(sql, values)
+
     def select_in(self, sql: str, values: Sequence[object], among: Sequence[str]) -> list[DbRow]:
         """Select the rows whose last column of `sql`, which ends with ` in`, is one of `among`."""
         found: list[DbRow] = []
@@ -152,6 +169,10 @@ class SqliteDatabase:
     def script(self, schema: str) -> None:
         """Create what a schema names and is not there yet."""
         self._db.executescript(schema)
+
+    def typed(self, statement: str) -> str:
+        """Return the statement as it is."""
+        return statement
 
     def hint(self, index: str) -> str:
         """Return the clause that makes the planner use an index: it keeps no statistics here and would guess."""
@@ -172,6 +193,11 @@ class SqliteDatabase:
     def rollback(self) -> None:
         """Take the transaction back."""
         self._db.execute("rollback")
+
+    def compact(self) -> None:
+        """Rewrite the file: a deleted row's bytes stay in it otherwise, and in its log."""
+        self._db.execute("vacuum")
+        self._db.execute("pragma wal_checkpoint(truncate)")
 
     def close(self) -> None:
         """Close the file; what was not committed is gone."""

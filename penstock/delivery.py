@@ -20,18 +20,9 @@ from typing_extensions import assert_never
 
 from penstock import judgement
 from penstock.batching import Batcher, Lanes, halves
-from penstock.budget import Budget
 from penstock.checkpoint import Checkpoint, Epoch
 from penstock.endings import Endings
-from penstock.errors import (
-    BatchRefused,
-    Fault,
-    NoAnswer,
-    Refusal,
-    Stop,
-    Throttled,
-    Unavailable,
-)
+from penstock.errors import BatchRefused, Fault, NoAnswer, Refusal, Stop, Throttled, Unavailable
 from penstock.intake import Intake
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
@@ -54,7 +45,8 @@ from penstock.records import (
 )
 from penstock.settlement import OpenSync, Settlement
 
-Answer = Response | NoAnswer
+Answer = Response | NoAnswer | Stop
+"""a Stop: the request was not applied, and no other can be sent, for want of a token for instance"""
 
 
 class Sender(Protocol):
@@ -90,9 +82,7 @@ class Delivery:
         self._chance = chance or Random()  # noqa: S311 - jitter, no secret
         self._lanes = Lanes()
         self._batcher = Batcher(destination.limits, self.policy.batch_age)
-        self.pace = Pace(
-            destination.limits, self.policy, self._chance, Budget(ledger, destination.limits.window, self._chance)
-        )
+        self.pace = Pace(destination.limits, self.policy, self._chance, ledger)
         self._settlement = Settlement(ledger, checkpoint, self._lanes)
         self._intake = Intake(destination, ledger, self._lanes, self._batcher, self._settlement)
         self._endings = Endings(ledger, self._lanes, self._settlement, self._intake, self.policy)
@@ -106,15 +96,18 @@ class Delivery:
         self._tickets = count(1)
         self._now = 0.0
 
-    def open(self, sync: Sync, mapping: bytes) -> OpenSync:
-        """Start a sync, or go on with the one that is open. `mapping` is the version of its mapping.
-
-        Raises Misconfigured when it cannot start.
-        """
+    def open(self, sync: Sync, mapper: RecordMapper) -> OpenSync:
+        """Start a sync, or go on with the one that is open. Raises Misconfigured when it cannot start."""
         if sync.stream not in self.syncs:
-            self.syncs[sync.stream] = self._settlement.open(sync, mapping)
-        self.syncs[sync.stream].mapping = mapping
-        return self.syncs[sync.stream]
+            self.syncs[sync.stream] = self._settlement.open(sync, mapper.version, mapper.rules)
+        opened = self.syncs[sync.stream]
+        opened.mapping = mapper.version
+        self._settlement.follow_rules(opened, mapper.rules)
+        return opened
+
+    def set_pending(self, opened: OpenSync, reason: str) -> None:
+        """Note that the old rows of a sync have to be read again."""
+        self._settlement.set_pending(opened, reason)
 
     def offer(self, opened: OpenSync, mapper: RecordMapper, epoch: Epoch, rows: Sequence[Source], now: float) -> None:
         """Take records in reading order, each with a receipt of `epoch`."""
@@ -126,12 +119,12 @@ class Delivery:
         """Note the version of a full read; tell whether its end will prove that the stream was read whole."""
         return self._settlement.new_version(opened, version)
 
-    def end(self, opened: OpenSync, mapper: RecordMapper, *, complete: bool) -> None:
+    def end(self, opened: OpenSync, mapper: RecordMapper, *, complete: bool, whole: bool = False) -> None:
         """Take the end of a stream, which is acted on when all rows are settled: removals come last.
 
-        `complete` is the tap's word that the stream was read whole.
+        `complete` is the tap's word that these were all rows; `whole` tells that the tap began without a bookmark.
         """
-        self._endings.add(opened, mapper, complete=complete)
+        self._endings.add(opened, mapper, complete=complete, whole=complete or whole)
 
     def turn(self, now: float, *, flush: bool = False) -> None:
         """Do everything that can be done without waiting. `flush` seals batches whatever their age."""
@@ -216,19 +209,26 @@ class Delivery:
                 self._intended.append(batch)
 
     def _commit_when_due(self, flush: bool) -> None:
-        if self.stopped is None and self.pace.must_reserve(self._now, len(self._sendable) + len(self._intended)):
+        if self.stopped is None and self.pace.must_reserve(self._now, self._backlog):
             self._commit()  # what may be sent is agreed with the account's other processes in the same transaction
         if self._settlement.dirty_since is None:
             return
         waited = self._now - self._settlement.dirty_since >= self.policy.commit_age
-        lanes_free = len(self._in_flight) < self._destination.limits.concurrency
-        starving = lanes_free and bool(self._intended or self._sendable)
-        if waited or flush or starving or self._ledger.dirty >= self.policy.commit_rows:
+        if waited or flush or self._fills_the_lanes or self._ledger.dirty >= self.policy.commit_rows:
             self._commit()
 
+    @property
+    def _fills_the_lanes(self) -> bool:
+        """Tell whether a commit now would occupy every free lane; until then, more rows may share its flush."""
+        free = self.pace.throttle.lanes(self._now) - len(self._in_flight)
+        return 0 < free <= self._backlog
+
+    @property
+    def _backlog(self) -> int:
+        return len(self._intended) + len(self._sendable)
+
     def _commit(self) -> None:
-        backlog = len(self._sendable) + len(self._intended)
-        self.pace.reserve(self._now, backlog, last=self.stopped is not None)
+        self.pace.reserve(self._now, self._backlog, last=self.stopped is not None)
         self._settlement.commit()
         self._answered = 0
         self._sendable.extend(self._intended)
@@ -254,13 +254,17 @@ class Delivery:
     def _receive(self, ticket: int, batch: Batch, answer: Answer) -> None:
         """Turn one answer into one outcome per row, and see to each."""
         opened = self.syncs[batch.sync.stream]
+        gauge = self._destination.gauge(answer) if isinstance(answer, Response) else None
+        self.pace.answered(ticket, self._now, gauge)
+        if isinstance(answer, Stop):
+            self._settlement.close_intent(opened, batch, [])
+            self.stop(answer)
+            return
         if isinstance(answer, NoAnswer):
             outcome: Outcome = Unknown(answer.reason) if answer.sent else Retry(answer.reason)
-            self.pace.answered(ticket, self._now)
             self._failed(batch)
             self._conclude(opened, batch, [outcome] * len(batch.rows))
             return
-        self.pace.answered(ticket, self._now, self._destination.gauge(answer))
         try:
             outcomes = self._destination.decode(answer, batch)
         except Refusal as refusal:

@@ -32,6 +32,9 @@ class _Ending:
     opened: OpenSync
     mapper: RecordMapper
     complete: bool
+    """the tap said that these were all rows"""
+    whole: bool
+    """every row that there is was read: it is complete, or the tap is known to have begun without a bookmark"""
     stopped: bool = False
     """a guard has stopped it"""
 
@@ -51,9 +54,9 @@ class Endings:
         self._now = 0.0
         self._endings: deque[Iterator[None]] = deque()
 
-    def add(self, opened: OpenSync, mapper: RecordMapper, *, complete: bool) -> None:
+    def add(self, opened: OpenSync, mapper: RecordMapper, *, complete: bool, whole: bool) -> None:
         """Take the end of a stream."""
-        self._endings.append(self._steps(_Ending(opened, mapper, complete)))
+        self._endings.append(self._steps(_Ending(opened, mapper, complete, whole)))
 
     @property
     def busy(self) -> bool:
@@ -75,6 +78,9 @@ class Endings:
             yield from self._send_staged(ending, ending.opened.stage)
         if not ending.stopped:
             yield from self._remove(ending)
+        yield from self._replay(ending)
+        if ending.opened.pending and ending.whole and not ending.stopped:
+            self._settlement.set_pending(ending.opened, None)
 
     def _until_settled(self) -> Iterator[None]:
         while self._lanes.rows:
@@ -143,6 +149,26 @@ class Endings:
             rows = [
                 removal(opened.sync, ending.mapper, key, _record(ending.mapper, key), epochs) for key, epochs in some
             ]
+            self._intake.enter(opened, rows, self._now)
+        yield from self._until_settled()
+
+    def _replay(self, ending: _Ending) -> Iterator[None]:
+        """Try rows again that were refused in earlier runs and that the tap has not sent in this one.
+
+        Every row of this run is settled by now, so a replay never overtakes a fresher version of its row.
+        """
+        opened, mapper, rejects = ending.opened, ending.mapper, self._ledger.rejects
+        after = ""
+        while due := rejects.due(opened.number, self._ledger.run, after):
+            after = due[-1][0]
+            rows = []
+            for key, record in due:
+                source = mapper.peek(record)
+                # One that is no longer a row of this key stays what it is: a reject, for a person to look at.
+                if source.key == key and not rejects.met(opened.number, key):
+                    rows.append(mapped(opened.sync, mapper, source, None))
+            opened.counts["replayed"] += len(rows)
+            yield from self._until_room()
             self._intake.enter(opened, rows, self._now)
         yield from self._until_settled()
 

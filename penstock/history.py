@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from penstock.store import Store
+from penstock.tables import as_text
 
 
 class History:
@@ -32,5 +33,5 @@ class History:
         self._store.commit()
         self._store.execute(
             "update runs set ended_at=?, exit_code=?, ending=?, calls=?, counts=? where run=?",
-            (self._wall(), exit_code, ending, calls, json.dumps(counts), run),
+            (self._wall(), exit_code, as_text(ending), calls, json.dumps(counts), run),
         )

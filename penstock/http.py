@@ -6,75 +6,45 @@ GET and report success), never retries, and its answer is read by us, so that a 
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import queue
-import re
 import threading
 import time
+import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
-from penstock.errors import Fault, Misconfigured, NoAnswer
+from penstock.errors import Fault, Misconfigured, NoAnswer, Stop
+from penstock.links import checked_url, goes_to, is_loopback
 from penstock.records import Request, Response
+from penstock.tokens import Refreshing
+from penstock.wire import Inflate, Line, Session, reason, tls_context
+
+__all__ = ["Asker", "Http", "ThreadSender", "checked_url"]
 
 _CHUNK = 1 << 16
-NEVER_CONNECTED = frozenset(
-    {"NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "ConnectTimeout", "SSLCertVerificationError"}
-)
-"""errors that come before the first byte of a request; any other may come after the last"""
-_PLAIN_URL = re.compile(r"[A-Za-z]+://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~-]*)*").fullmatch
-
-
-def checked_url(setting: str, url: str, domains: Sequence[str]) -> str:
-    """Return a base URL without its trailing slash, if it may receive credentials.
-
-    https and one of the vendor's domains; or plain http to a loopback address, which is the sandbox.
-    Raises Misconfigured otherwise.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise Misconfigured(f"setting {setting}: not a URL") from error
-    host = (parts.hostname or "").lower()
-    # Characters that every parser of URLs reads alike: behind a backslash, `@` or `%` another host can hide.
-    if not _PLAIN_URL(url):
-        raise Misconfigured(f"setting {setting}: give scheme, host and path only, in plain characters")
-    if parts.scheme == "http" and _is_loopback(host):
-        return url.rstrip("/")
-    if parts.scheme != "https":
-        raise Misconfigured(f"setting {setting}: must begin with https:// (http:// is for a sandbox on 127.0.0.1 only)")
-    if port not in (None, 443) or not any(host == d or host.endswith("." + d) for d in domains):
-        raise Misconfigured(f"setting {setting}: the host must be {' or '.join(domains)} or one of its subdomains")
-    return url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-class _Session(requests.Session):
-    """A session that sees no redirects. Even when told not to follow them, requests reads their bodies to the end."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
-        return None
+_IDLE = 4.0
+"""seconds after which a connection is not used again: servers commonly close an idle one after 5, without a word"""
+_TOKENS = 3
+"""attempts at one request that a token's expiry can cost"""
+_DEFECT = "this is a defect of Penstock or of the target: please report it"
 
 
 class Http:
-    """One destination, one set of credentials. Safe to use from several threads; each has its own connection."""
+    """One destination, one set of credentials. Safe to use from several threads; each has its own connection.
+
+    `deadline` is in seconds for one attempt, from its first step to the last byte of the answer; `max_body` in bytes,
+    decoded. `ca_file` names the authorities to trust instead of those that come with requests. From the environment
+    come a CA bundle (REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE) and proxies, never credentials, and nothing that would
+    switch verification off. Raises Misconfigured where a CA file cannot be used.
+    """
 
     def __init__(
         self,
@@ -82,104 +52,136 @@ class Http:
         auth: AuthBase,
         user_agent: str,
         *,
+        ca_file: Path | None = None,
         connect_timeout: float = 10.0,
         deadline: float = 60.0,
         max_body: int = 64 * 2**20,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        parts = urlsplit(base_url)
+        loopback = is_loopback(parts.hostname or "")
+        if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
+            raise Misconfigured("credentials travel by https alone, or to a sandbox on this machine")
+        authorities = str(ca_file) if ca_file else None
+        found = requests.Session().merge_environment_settings(base_url, {}, None, authorities, None)
+        self._proxies = {} if loopback else found["proxies"]
+        self._tls = tls_context(found["verify"] if isinstance(found["verify"], str) else None)
         self._base_url = base_url
         self._auth = auth
-        self._headers = {"User-Agent": user_agent, "Accept": "application/json", "Content-Type": "application/json"}
+        self._headers = {
+            "User-Agent": user_agent,
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "Content-Type": "application/json",
+        }
         self._connect_timeout = connect_timeout
         self._deadline = deadline
         self._max_body = max_body
         self._clock = clock
         self._local = threading.local()
+        self._sessions: list[Session] = []
+        self._lost_at = clock() - 2 * _IDLE
 
     def send(self, request: Request) -> Response:
-        """Send one request and read its answer to the end. Raises NoAnswer."""
-        ends = self._clock() + self._deadline
-        try:
-            answer = self._session().request(
-                request.method,
-                self._base_url + request.path,
-                data=request.body,
-                headers=dict(request.headers),
-                timeout=(self._connect_timeout, self._deadline),
-                allow_redirects=False,
-                stream=True,
-            )
-        except requests.ConnectTimeout as error:
-            raise NoAnswer("no connection in time", sent=False) from error
-        except requests.RequestException as error:
-            raise NoAnswer(_reason(error), sent=not _never_connected(error)) from error
-        try:
-            body = self._read(answer, ends)
-        finally:
-            answer.close()
-        return Response(answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, body)
+        """Send one request and read its answer to the end; where a token had expired, fetch one and send it again.
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = _Session()
+        Raises NoAnswer, or a Stop when there is no token to be had: the request was not applied then.
+        """
+        refreshing = self._auth if isinstance(self._auth, Refreshing) else None
+        for attempt in range(1, _TOKENS + 1):
+            if refreshing is not None:
+                refreshing.ready()  # before the request's own time begins
+            response, used = self._once(request)
+            if refreshing is None:
+                return response
+            if response.status != 401:
+                refreshing.accepted(used)
+                return response
+            if attempt == _TOKENS or not refreshing.refused(used):
+                return response
+        raise AssertionError("a request has at least one attempt")
+
+    def close(self) -> None:
+        """Close the connections. Only when no thread is sending."""
+        while self._sessions:
+            self._sessions.pop().close()
+
+    def _once(self, request: Request) -> tuple[Response, str]:
+        """Send a request once; return its answer, and the Authorization header that it went with."""
+        session, line = self._lane()
+        prepared = self._prepared(session, request)
+        line.begin(self._deadline)
+        try:
+            answer = session.send(
+                prepared, timeout=self._deadline, allow_redirects=False, stream=True, proxies=self._proxies
+            )
+            try:
+                body = self._read(answer, line)
+            finally:
+                answer.close()
+        except NoAnswer:
+            self._lost_at = self._clock()
+            raise
+        except (requests.RequestException, HTTPError, OSError) as error:
+            self._lost_at = self._clock()
+            raise NoAnswer(reason(error, line), sent=line.sent) from error
+        line.used = self._clock()
+        headers = {k.lower(): v for k, v in answer.headers.items()}
+        return Response(answer.status_code, headers, body), str(prepared.headers.get("Authorization", ""))
+
+    def _prepared(self, session: Session, request: Request) -> requests.PreparedRequest:
+        """Sign a request, and see that it still goes to the same place after the library has written its URL."""
+        asked = requests.Request(request.method, self._base_url + request.path, request.headers, data=request.body)
+        try:
+            prepared = session.prepare_request(asked)
+        except ValueError as error:  # which covers what the library has to say about URLs and headers
+            raise Fault("a request cannot be written; nothing was sent", _DEFECT) from error
+        if not goes_to(prepared.url or "", self._base_url, request.path):
+            raise Fault("a path changes on its way into a URL; nothing was sent", _DEFECT)
+        return prepared
+
+    def _lane(self) -> tuple[Session, Line]:
+        """Return this thread's session, without a connection that may have died in its sleep.
+
+        After a loss, whatever has been idle since before it may be lost as well: the replay must not try one such
+        connection after the other.
+        """
+        lane: tuple[Session, Line] | None = getattr(self._local, "lane", None)
+        if lane is None:
+            line = Line(self._clock, self._connect_timeout, self._max_body)
+            session = Session(line, self._tls)
             session.auth = self._auth
             session.headers.update(self._headers)
-            session.mount("https://", HTTPAdapter(max_retries=0, pool_maxsize=1))
-            session.mount("http://", HTTPAdapter(max_retries=0, pool_maxsize=1))
-        return session
+            self._sessions.append(session)
+            lane = self._local.lane = session, line
+        session, line = lane
+        if line.used < max(self._lost_at, self._clock() - _IDLE):
+            session.close()
+        return lane
 
-    def _read(self, answer: requests.Response, ends: float) -> bytes:
-        parts: list[bytes] = []
-        size = 0
+    def _read(self, answer: requests.Response, line: Line) -> bytes:
+        if answer.status_code < 200:
+            raise NoAnswer("the server began an answer and did not give it", sent=True)
         try:
-            while part := answer.raw.read1(_CHUNK, decode_content=True):
-                parts.append(part)
-                size += len(part)
-                if size > self._max_body:
+            inflate = Inflate(answer.headers.get("Content-Encoding", "").strip().lower())
+        except ValueError as error:
+            raise NoAnswer("the answer is encoded in a way that was not asked for", sent=True) from error
+        body = bytearray()
+        raw = 0
+        try:
+            while part := answer.raw.read1(_CHUNK, decode_content=False):
+                raw += len(part)
+                body += inflate.feed(part, self._max_body - len(body))
+                if len(body) > self._max_body:
                     raise NoAnswer("the answer is larger than any answer should be", sent=True)
-                if self._clock() > ends:
-                    raise NoAnswer("the answer did not end in time", sent=True)
-        except (HTTPError, OSError) as error:
-            raise NoAnswer("the connection broke in the middle of the answer", sent=True) from error
-        body = b"".join(parts)
-        announced = answer.headers.get("Content-Length")
-        if (
-            announced
-            and announced.isdigit()
-            and not answer.headers.get("Content-Encoding")
-            and len(body) != int(announced)
-        ):
+                line.left()
+        except zlib.error as error:
+            raise NoAnswer("the answer cannot be decoded", sent=True) from error
+        announced = answer.headers.get("Content-Length", "")
+        short = announced.isdecimal() and (announced.lstrip("0") or "0") != str(raw) and answer.status_code != 204
+        if short or not inflate.whole:
             raise NoAnswer("the answer is shorter than it announced", sent=True)
-        return body
-
-
-def _never_connected(error: requests.RequestException) -> bool:
-    """Tell whether no connection was made at all: then nothing can have been applied."""
-    names = {type(cause).__name__ for cause in _causes(error)}
-    return bool(names & NEVER_CONNECTED)
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """List an error and what it wraps, as requests and urllib3 wrap: in arguments, reasons and contexts."""
-    found: list[BaseException] = []
-    todo: list[object] = [error]
-    while todo and len(found) < 20:
-        cause = todo.pop()
-        if isinstance(cause, BaseException) and cause not in found:
-            found.append(cause)
-            todo += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
-    return found
-
-
-def _reason(error: requests.RequestException) -> str:
-    """Name a failure by its kind alone: the library's text can hold the URL."""
-    names = {type(cause).__name__ for cause in _causes(error)}
-    if "SSLCertVerificationError" in names:
-        return "the server's certificate was not accepted"
-    if isinstance(error, requests.Timeout):
-        return "no answer in time"
-    return "the connection was refused" if names & NEVER_CONNECTED else "the connection was lost"
+        return bytes(body)
 
 
 class ThreadSender:
@@ -187,20 +189,21 @@ class ThreadSender:
 
     def __init__(self, http: Http, threads: int) -> None:
         self._http = http
-        self._work: queue.SimpleQueue[tuple[int, Request]] = queue.SimpleQueue()
-        self._answers: deque[tuple[int, Response | NoAnswer]] = deque()
+        self._work: queue.SimpleQueue[tuple[int, Request] | None] = queue.SimpleQueue()
+        self._answers: deque[tuple[int, Response | NoAnswer | Stop]] = deque()
         self._readable, self._writable = os.pipe()
         os.set_blocking(self._readable, False)
         os.set_blocking(self._writable, False)
-        for n in range(threads):
-            threading.Thread(target=self._run, name=f"sender-{n}", daemon=True).start()
+        self._threads = [threading.Thread(target=self._run, name=f"sender-{n}", daemon=True) for n in range(threads)]
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, ticket: int, request: Request) -> None:
         """Start sending a request."""
         self._work.put((ticket, request))
 
-    def take(self) -> list[tuple[int, Response | NoAnswer]]:
-        """Return the answers that came since the last call."""
+    def take(self) -> list[tuple[int, Response | NoAnswer | Stop]]:
+        """Return the answers that came since the last call. A Stop: not applied, and there is no way to send more."""
         with suppress(BlockingIOError):
             os.read(self._readable, 4096)
         return [self._answers.popleft() for _ in range(len(self._answers))]
@@ -213,12 +216,22 @@ class ThreadSender:
         """Return a descriptor that makes `fileno` readable when something is written to it."""
         return self._writable
 
+    def close(self) -> None:
+        """End the threads and close their connections, after the requests that are under way."""
+        for _ in self._threads:
+            self._work.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._http.close()
+        os.close(self._readable)
+        os.close(self._writable)
+
     def _run(self) -> None:
-        while True:
-            ticket, request = self._work.get()
+        while (work := self._work.get()) is not None:
+            ticket, request = work
             try:
-                answer: Response | NoAnswer = self._http.send(request)
-            except NoAnswer as no_answer:
+                answer: Response | NoAnswer | Stop = self._http.send(request)
+            except (NoAnswer, Stop) as no_answer:
                 answer = no_answer
             except Exception as error:
                 answer = NoAnswer(f"sending failed: {type(error).__name__}", sent=True)

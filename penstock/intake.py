@@ -6,7 +6,7 @@ others queue in their lanes; a row that heads them all gets its action and a pla
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from penstock.batching import Batcher, Lanes, key_identity, match_identity
 from penstock.checkpoint import Epoch
@@ -26,7 +26,7 @@ from penstock.records import (
     Source,
     Sync,
 )
-from penstock.settlement import OpenSync, Settlement
+from penstock.settlement import OpenSync, Settlement, mark_of
 from penstock.steps import NO_OBJECT, dress, in_doubt, is_removal, next_step, want
 
 TOO_LARGE = Rejected("too_large", "the mapped record is larger than one request may be")
@@ -57,28 +57,28 @@ class Intake:
         """keys with an older version in this very group"""
         sync, mark_seen, busy = opened.sync, opened.seen.mark, bool(self._lanes.rows)
         stage = opened.stage
+        refused = self._ledger.rejects.has_any(opened.number)
         resend = sync.strategy.unchanged is not Action.NOTHING
         for source in rows:
             key = source.key
+            alone = key not in earlier and not (busy and key is not None and self._lanes.tail(key_identity(sync, key)))
+            last_sent: bytes | None = None
             found = remembered.get(key) if key is not None else None
-            delivered: bytes | None = None
-            if key is not None and found is not None:
+            if found is not None and key is not None:
                 last_sent, source_mark, seq = found
                 mark_seen(seq)
-                if key not in earlier and not (busy and self._lanes.tail(key_identity(sync, key))):
-                    staged = stage is not None and key in stage.keys
-                    delivered = None if source.removed or resend or staged else last_sent
-                    if delivered is not None and source_mark == source.mark and source_mark is not None:
-                        unchanged.append(key)
-                        continue
+                if source.removed or resend or not alone or (stage is not None and key in stage.keys):
+                    last_sent = None
+                elif last_sent is not None and source_mark == source.mark and source_mark is not None:
+                    unchanged.append(key)
+                    continue
             row = mapped(sync, mapper, source, epoch)
-            if delivered is not None and row.fingerprint == delivered:
+            if last_sent is not None and row.fingerprint == last_sent:
                 unchanged.append(row.key)
                 marks.append((row.source_mark, row.key))
-                continue
-            earlier.add(row.key)
-            if not self._held(opened, row):
+            elif not (refused and alone and self._put_off(opened, epoch, row)) and not self._held(opened, row):
                 changed.append(row)
+                earlier.add(row.key)
         if unchanged:
             self._settlement.unchanged_keys(opened, epoch, unchanged)
         if marks and opened.remark:
@@ -88,6 +88,13 @@ class Intake:
                 stage.add(row)
         elif changed:
             self.enter(opened, changed, now)
+
+    def _put_off(self, opened: OpenSync, epoch: Epoch, row: Row) -> bool:
+        """End a row that was refused before, just as it is, and is not to be tried again yet."""
+        why = self._ledger.rejects.put_off(opened.number, row.key, mark_of(opened, row))
+        if why is not None:
+            self._settlement.put_off(opened, epoch, why)
+        return why is not None
 
     def _held(self, opened: OpenSync, row: Row) -> bool:
         """Keep a removal back until all are known, where a guard wants to judge them; a newer version releases it."""
@@ -109,10 +116,11 @@ class Intake:
             self._know(row, known.get(row.key))
             if row.known is not None:
                 opened.seen.mark(row.known.seq, present=not row.known.left)
-            ahead = self._lanes.tail(key_identity(row.sync, row.key))
+            own_lane = key_identity(row.sync, row.key)
+            ahead = self._lanes.tail(own_lane)
             if ahead is not None and self._coalesce(ahead, row):
                 opened.counts["coalesced"] += 1
-            elif self._lanes.enter(row, self._lanes_of(row, ahead)):
+            elif self._lanes.enter(row, (own_lane, *self._match_lanes(row, ahead))):
                 ready.append(row)
         self._admit(opened, ready, now)
 
@@ -124,12 +132,12 @@ class Intake:
             row.match = known.match or ""
 
     @staticmethod
-    def _lanes_of(row: Row, ahead: Row | None) -> tuple[str, ...]:
-        """Name the lanes of a row: its key, and its match values, the new one and those that it leaves."""
-        lanes = {key_identity(row.sync, row.key): None}
+    def _match_lanes(row: Row, ahead: Row | None) -> Iterable[str]:
+        """Name the lanes of a row's match values: the new one and those that it leaves, each once."""
+        if ahead is None and row.known is None:
+            return (match_identity(row.sync, row.match),) if row.match else ()
         matches = [row.match, *row.former, ahead.match if ahead else None]
-        lanes.update((match_identity(row.sync, match), None) for match in matches if match)
-        return tuple(lanes)
+        return dict.fromkeys(match_identity(row.sync, match) for match in matches if match)
 
     def _coalesce(self, ahead: Row, row: Row) -> bool:
         """Let an unsent row take over a newer version of itself; the fields merge, the later value wins."""
@@ -235,10 +243,11 @@ class Intake:
                 self._settlement.unchanged(opened, row)
 
 
-def mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch) -> Row:
+def mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch | None) -> Row:
     """Make the Row of a record; one that cannot be mapped keeps its key, so that it keeps its place in the order."""
+    epochs = [] if epoch is None else [epoch]
     if source.removed and source.key is not None:
-        return removal(sync, mapper, source.key, source.record, [epoch])
+        return removal(sync, mapper, source.key, source.record, epochs)
     weight = len(source.record) if isinstance(source.record, bytes) else 0
     try:
         if source.invalid is not None:
@@ -246,20 +255,20 @@ def mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch) -> Ro
         record = decode_record(source.record) if isinstance(source.record, bytes) else source.record
     except InvalidRecord as why:
         key = source.key or reject_key(source.record)
-        return Row(sync, key, "", {}, b"", b"", None, kept(source.record), [epoch], invalid=why, weight=weight)
+        return Row(sync, key, "", {}, b"", b"", None, kept(source.record), epochs, invalid=why, weight=weight)
     try:
-        key, match, payload, body, mark = mapper.map(record)
+        key, match, payload, body, mark = mapper.map(record, source.key)
     except InvalidRecord as why:
         key = RowKey(why.row_key) if why.row_key is not None else reject_key(record)
-        return Row(sync, key, "", {}, b"", b"", None, kept(record), [epoch], invalid=why, weight=weight)
+        return Row(sync, key, "", {}, b"", b"", None, kept(record), epochs, invalid=why, weight=weight)
     weight = weight or len(body)
-    return Row(sync, key, match, payload, body, mark, source.mark, kept(record), [epoch], weight=weight)
+    return Row(sync, key, match, payload, body, mark, source.mark, kept(record), epochs, weight=weight)
 
 
 def removal(sync: Sync, mapper: RecordMapper, key: RowKey, record: Record | bytes, epochs: list[Epoch]) -> Row:
     """Make the Row of a key that has left the source."""
     body = encode_payload(mapper.cleared()) if sync.strategy.removed is Action.CLEAR else b""
-    return Row(sync, key, "", {}, body, b"", None, record, epochs, removed=True)
+    return Row(sync, key, "", {}, body, b"", None, kept(record), epochs, removed=True)
 
 
 def is_delivered(known: KnownRow | None, row: Row) -> bool:

@@ -21,10 +21,10 @@ def hopeless(opened: OpenSync, policy: Policy) -> TooManyRejects | None:
 
 
 def too_many_rejects(syncs: Iterable[OpenSync], policy: Policy) -> TooManyRejects | None:
-    """Judge a run that was read to its end by the share of refused rows that each sync allows."""
+    """Judge a run that was read to its end by the share of rows, newly refused, that each sync allows."""
     for opened in syncs:
         counts, share = opened.counts, opened.sync.max_rejected_share
-        refused = opened.refused - opened.absent
+        refused = max(0, opened.refused - opened.absent - opened.repeated)
         attempted = refused + sum(counts[end] for end in ("created", "updated", "existing", "removed"))
         enough = refused >= policy.judged_from or share == 0
         if enough and refused > share * attempted:

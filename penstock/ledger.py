@@ -8,7 +8,7 @@ process writes one sync; several syncs may share a ledger.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from penstock.database import Database, DbRow, Lock, SqliteDatabase
@@ -16,19 +16,30 @@ from penstock.errors import Misconfigured
 from penstock.history import History
 from penstock.intents import Intents
 from penstock.records import Action, KnownRow, RowKey
-from penstock.rejects import Rejects
+from penstock.register import Register, Registered
+from penstock.rejects import PARK_AFTER, Rejects
 from penstock.store import Store
-from penstock.tables import Refused, Seen, Settled
+from penstock.tables import Seen, Settled
+from penstock.upkeep import Upkeep
 
 
 class Ledger:
-    """One target's ledger: a file, or another database. `wall` tells the time of day for humans; it decides nothing."""
+    """One target's ledger: a file, or another database. `wall` tells the time of day."""
 
-    def __init__(self, where: Path | Database, *, wall: Callable[[], float] = time.time, version: str = "") -> None:
+    def __init__(
+        self,
+        where: Path | Database,
+        *,
+        wall: Callable[[], float] = time.time,
+        version: str = "",
+        park_after: float = PARK_AFTER,
+    ) -> None:
         self._store = Store(SqliteDatabase(where) if isinstance(where, Path) else where)
         self._wall = wall
         self._history = History(self._store, wall, version)
-        self._rejects = Rejects(self._store, wall)
+        self.rejects = Rejects(self._store, wall, park_after)
+        self.register = Register(self._store)
+        self.upkeep = Upkeep(self._store, self.register, wall)
         self._intents = Intents(self._store, wall, self._number_rows)
         self._next_seq: dict[int, int] = {}
         self.doubted = 0
@@ -72,24 +83,18 @@ class Ledger:
         """Record how the run ended. `ending` is one sentence without values."""
         self._history.end_run(self.run, exit_code, ending, calls, counts)
 
-    def open_sync(self, stream: str, object_name: str) -> int:
-        """Return the number of a sync, after putting in doubt what a dead run of it had in flight.
+    def open_sync(self, stream: str, object_name: str) -> Registered:
+        """Return what is known of a sync, after putting in doubt what a dead run of it had in flight.
 
         A key with an open intent loses its fingerprint: its next version is sent whatever was delivered before.
         """
-        store = self._store
-        store.execute("insert into syncs(stream, object) values(?,?) on conflict do nothing", (stream, object_name))
-        sync, stored = store.one("select sync, object from syncs where stream=?", (stream,))
-        if stored != object_name:
-            raise Misconfigured(
-                f"stream {stream} was synced to {stored} before and is to be synced to {object_name} now",
-                f"give the new sync a stream of its own (a stream map alias), or use another {store.db.setting}",
-            )
-        self._rejects.open_sync(sync)
-        (last,) = store.one("select coalesce(max(seq), 0) from records where sync=?", (sync,))
+        found = self.register.open(stream, object_name)
+        sync = found.number
+        self.rejects.open_sync(sync)
+        (last,) = self._store.one("select coalesce(max(seq), 0) from records where sync=?", (sync,))
         self._next_seq[sync] = int(last) + 1
         self.doubted = self._intents.open_sync(sync)
-        return int(sync)
+        return found
 
     def _number_rows(self, sync: int, count: int) -> int:
         """Give `count` rows their numbers, which tell them apart in `Seen`, and return the first."""
@@ -143,26 +148,6 @@ class Ledger:
         """Note what is about to be sent: key, match value, fingerprint. Only once it is committed may it be sent."""
         return self._intents.intend(sync, self.run, action, rows)
 
-    def new_version(self, sync: int, version: int) -> bool:
-        """Note the version of a full read; tell whether no earlier run has seen it.
-
-        A version that an earlier run has begun proves nothing at its end: a tap that resumes it sends only the rest.
-        """
-        self._store.begin(1)
-        (before,) = self._store.one("select version from syncs where sync=?", (sync,))
-        self._store.execute("update syncs set version=? where sync=?", (version, sync))
-        return bool(before != version)
-
-    def mapping(self, sync: int) -> bytes | None:
-        """Return the version of the mapping that the sync's source marks are of."""
-        (version,) = self._store.one("select mapping from syncs where sync=?", (sync,))
-        return None if version is None else bytes(version)
-
-    def remember_mapping(self, sync: int, version: bytes) -> None:
-        """Note the version of the mapping that the sync's source marks are of."""
-        self._store.begin(1)
-        self._store.execute("update syncs set mapping=? where sync=?", (version, sync))
-
     def remark(self, sync: int, marks: Sequence[tuple[bytes | None, RowKey]]) -> None:
         """Write source marks of rows anew."""
         self._store.begin(len(marks))
@@ -193,7 +178,7 @@ class Ledger:
             ],
         )
         self._intents.clear(sync, [key for key, *_ in rows])
-        self.forgive(sync, [key for key, *_ in rows])
+        self.rejects.forgive(sync, [key for key, *_ in rows])
 
     def forget_id(self, sync: int, keys: Sequence[RowKey]) -> None:
         """Drop destination ids that no longer exist there."""
@@ -202,18 +187,6 @@ class Ledger:
             "update records set destination_id=null, fingerprint=null where sync=? and row_key=?",
             [(sync, key) for key in keys],
         )
-
-    def refuse(self, sync: int, rows: Sequence[Refused]) -> None:
-        """Keep refused records with the reason. A repeated refusal of one key counts its attempts."""
-        self._rejects.refuse(sync, rows, self.run)
-
-    def forgive(self, sync: int, keys: Iterable[RowKey]) -> int:
-        """Delete the rejects of rows that are at the destination as the source has them now."""
-        return self._rejects.forgive(sync, keys)
-
-    def drop_rejects_not_met(self, sync: int) -> int:
-        """After a complete read: drop the rejects of rows that are in the source no more; return how many."""
-        return self._rejects.drop_not_met(sync, self.run)
 
     def leavers(self, sync: int, seen: Seen) -> list[RowKey]:
         """Return the keys of the rows that are at the destination and were not met in this run."""
@@ -245,7 +218,7 @@ class Ledger:
             [(sync, key) for key in keys],
         )
         self._intents.clear(sync, keys)
-        self.forgive(sync, keys)
+        self.rejects.forgive(sync, keys)
 
     def wall(self) -> float:
         """Return the time of day, seconds since the epoch."""

@@ -20,10 +20,12 @@ LONGEST_LINE = 64 * 2**20
 """bytes; a line that does not end would fill the memory"""
 BOM = b"\xef\xbb\xbf"
 _skim = msgspec.json.Decoder(msgspec.Raw).decode
-_blanks = re.compile(r"[ \t\n\r]*").match
-_string = re.compile(r'"[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*"').match
-_scalar = re.compile(r"[-+.\w]+").match
-_between = re.compile(r'[^"{}\[\]]+').match
+_blanks = re.compile(rb"[ \t\n\r]*").match
+_string = re.compile(rb'"[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*"').match
+_scalar = re.compile(rb"[-+.\w]+").match
+_between = re.compile(rb'[^"{}\[\]]+').match
+_opening = re.compile(rb"[{\[]+").match
+_closing = re.compile(rb"[}\]]+").match
 _surrogate = re.compile("[\ud800-\udfff]").search
 
 
@@ -49,7 +51,7 @@ class OddRecord(dict[str, object]):
 
 def read_odd(text: bytes) -> OddRecord:
     """Read the record in a text; of members with one name the last counts. Raises ValueError where it is no JSON."""
-    record = OddRecord((name, _value(part.decode("utf-8", "surrogateescape"))) for name, part in members(text).items())
+    record = OddRecord((name, _value(_decoded(part))) for name, part in members(text).items())
     record.text = text
     return record
 
@@ -70,23 +72,22 @@ def members(text: bytes) -> dict[str, bytes]:
 
     Raises ValueError where the text is no object, or its brackets or strings do not end.
     """
-    source = text.decode("utf-8", "surrogateescape")
     found: dict[str, bytes] = {}
-    at = _after(source, 0, "{")
-    closed = source[at : at + 1] == "}"
+    at = _after(text, 0, b"{")
+    closed = text[at : at + 1] == b"}"
     while not closed:
-        if source[at : at + 1] != '"':
+        if text[at : at + 1] != b'"':
             raise ValueError("no name")
-        end = _end_of_value(source, at)
-        name = json.loads(source[at:end])
-        at = _after(source, end, ":")
-        end = _end_of_value(source, at)
-        found[name] = source[at:end].encode("utf-8", "surrogateescape")
-        at = _blank_end(source, end)
-        closed = source[at : at + 1] == "}"
+        end = _end_of_value(text, at)
+        name = json.loads(_decoded(text[at:end]))
+        at = _after(text, end, b":")
+        end = _end_of_value(text, at)
+        found[name] = text[at:end]
+        at = _blank_end(text, end)
+        closed = text[at : at + 1] == b"}"
         if not closed:
-            at = _after(source, at, ",")
-    if _blank_end(source, at + 1) != len(source):
+            at = _after(text, at, b",")
+    if _blank_end(text, at + 1) != len(text):
         raise ValueError("text after the object")
     return found
 
@@ -130,34 +131,46 @@ def _unreadable(value: object) -> Unreadable | None:
     return why
 
 
-def _after(source: str, at: int, mark: str) -> int:
+def _after(text: bytes, at: int, mark: bytes) -> int:
     """Return where the text goes on behind a mark and the blanks around it."""
-    at = _blank_end(source, at)
-    if source[at : at + 1] != mark:
-        raise ValueError(f"no {mark}")
-    return _blank_end(source, at + 1)
+    at = _blank_end(text, at)
+    if text[at : at + 1] != mark:
+        raise ValueError("a mark is missing")
+    return _blank_end(text, at + 1)
 
 
-def _blank_end(source: str, at: int) -> int:
-    found = _blanks(source, at)
+def _blank_end(text: bytes, at: int) -> int:
+    found = _blanks(text, at)
     return found.end() if found else at
 
 
-def _end_of_value(source: str, at: int) -> int:
+def _end_of_value(text: bytes, at: int) -> int:
+    """Return where the value ends that begins here, by its brackets and strings alone."""
     depth = 0
     while True:
-        char = source[at : at + 1]
-        if char and char in "{[":
-            depth, at = depth + 1, at + 1
-        elif char and char in "}]":
-            depth, at = depth - 1, at + 1
+        char = text[at : at + 1]
+        if char == b'"':
+            found = _string(text, at)
+        elif run := _opening(text, at):
+            depth, found = depth + run.end() - at, run
+        elif run := _closing(text, at):
+            if run.end() - at >= depth:
+                return at + depth if depth else _no_value()
+            depth, found = depth - run.end() + at, run
         else:
-            found = _string(source, at) if char == '"' else (_between if depth else _scalar)(source, at)
-            if found is None:
-                raise ValueError("no value")
-            at = found.end()
-        if depth <= 0:
+            found = (_between if depth else _scalar)(text, at)
+        at = found.end() if found else _no_value()
+        if not depth:
             return at
+
+
+def _no_value() -> int:
+    raise ValueError("no value")
+
+
+def _decoded(text: bytes) -> str:
+    """Read UTF-8; what is none becomes halves of surrogate pairs, so that it is found again as no Unicode."""
+    return text.decode("utf-8", "surrogateescape")
 
 
 def _value(text: str) -> object:

@@ -7,12 +7,12 @@ every record, changed or not: the fingerprint of the mapped payload is what deci
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from penstock import __version__
 from penstock.errors import InvalidRecord, Misconfigured
@@ -36,6 +36,8 @@ _decode_record = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
 REMOVED_COLUMN = "_sdc_deleted_at"
 """not null in a record by which a tap says that the row has left its source"""
 _INTEGER_DIGITS = 400
+LONGEST = 1000
+"""bytes that a row key and a match value may have, each: an index of PostgreSQL takes 2,700 in one entry"""
 Field = tuple[str, str, frozenset[type] | None, Convert, bool]
 """destination field, column, types the column may have, what its value becomes, whether a null clears the field"""
 Mapped = tuple[RowKey, str, Payload, bytes, bytes]
@@ -73,6 +75,7 @@ class RecordMapper:
         )
         self._decode_key = msgspec.json.Decoder(key, float_hook=Decimal).decode
         self.version = mapping_version(sync, form, columns, key_properties)
+        self.rules = rules_version(sync, form, columns, key_properties)
         self._constants: Payload = {}
         self._fields: list[Field] = []
         self._steady = without(sync.created_only) if sync.created_only else None
@@ -114,7 +117,7 @@ class RecordMapper:
             *values, removed = msgspec.structs.astuple(self._decode_key(text))
         except UNREADABLE:
             return self._peek_odd(text)
-        key = None if None in values else RowKey(_encode(values).decode())
+        key = _row_key(values)
         mark = blake2b(text, digest_size=16, person=self.version).digest()
         return Source(key, mark, text, removed=removed is not None)
 
@@ -132,12 +135,17 @@ class RecordMapper:
         values = [record.get(column) for column in self.key_columns]
         if any(isinstance(value, Unreadable) for value in values):
             return Source(None, None, record)
-        key = None if None in values else RowKey(_encode(values).decode())
-        return Source(key, None, record, removed=record.get(REMOVED_COLUMN) is not None)
+        key = _row_key(values)
+        removed = record.get(REMOVED_COLUMN)
+        if isinstance(removed, Unreadable):
+            why = InvalidRecord("unreadable", f"column {REMOVED_COLUMN} {removed.why}", REMOVED_COLUMN)
+            return Source(key, None, record, why)
+        return Source(key, None, record, removed=removed is not None)
 
-    def map(self, record: Record) -> Mapped:
-        """Map one record. Raises InvalidRecord, naming the row key, the field and the rule, never the value."""
-        key = self._key(record)
+    def map(self, record: Record, key: RowKey | None = None) -> Mapped:
+        """Map one record; `key` may be known. Raises InvalidRecord, naming row key, field and rule, never a value."""
+        if key is None:
+            key = self._key(record)
         try:
             if isinstance(record, OddRecord):
                 self._refuse_unreadable(record)
@@ -171,7 +179,10 @@ class RecordMapper:
         match = payload.get(name)
         if not match or match == self._form.clear:
             raise InvalidRecord("null_match", "the match field has no value, so no object can be found", name)
-        return self._form.normalise(str(match))
+        text = self._form.normalise(str(match))
+        if len(text.encode(errors="replace")) > LONGEST or "\0" in text:
+            raise InvalidRecord("odd_match", f"the match value is longer than {LONGEST} bytes or holds a NUL", name)
+        return text
 
     def cleared(self) -> Payload:
         """Return the payload that empties the sync's fields, the match and constants apart."""
@@ -185,7 +196,7 @@ class RecordMapper:
                 raise InvalidRecord("unreadable", f"column {column} {value.why}", name)
 
     def _key(self, record: Record) -> RowKey:
-        """Return the row key: a JSON array of the key columns' values."""
+        """Return the row key, or raise InvalidRecord."""
         values = [record.get(column) for column in self.key_columns]
         if None in values:
             missing = [c for c, v in zip(self.key_columns, values, strict=True) if v is None]
@@ -193,16 +204,37 @@ class RecordMapper:
         for column, value in zip(self.key_columns, values, strict=True):
             if isinstance(value, Unreadable):
                 raise InvalidRecord("unreadable", f"key column {column} {value.why}", column)
-        return RowKey(_encode(values).decode())
+        key = _row_key(values)
+        if key is None:
+            raise InvalidRecord("long_key", f"the key is longer than {LONGEST} bytes", self.key_columns[0])
+        return key
+
+
+def _row_key(values: Sequence[object]) -> RowKey | None:
+    """Return the row key: a JSON array of the key columns' values; None where one is null or all are too long."""
+    if None in values:
+        return None
+    text = _encode(values)
+    return RowKey(text.decode()) if len(text) <= LONGEST else None
+
+
+def rules_version(sync: Sync, form: Form, columns: Mapping[str, Json], key_properties: Sequence[str]) -> bytes:
+    """Return 16 bytes that change whenever the user's mapping does: rows that were mapped before are to be read again.
+
+    Columns that no field is taken from do not count.
+    """
+    rules = sorted(
+        (name, rule.column, rule.constant, rule.nulls or sync.nulls, rule.when) for name, rule in form.fields.items()
+    )
+    used = {rule.column for rule in form.fields.values()}
+    types = sorted((name, _encode(schema).decode()) for name, schema in columns.items() if name in used)
+    facts = (sync.object, form.match, form.version, rules, types, list(key_properties))
+    return blake2b(repr(facts).encode(), digest_size=16).digest()
 
 
 def mapping_version(sync: Sync, form: Form, columns: Mapping[str, Json], key_properties: Sequence[str]) -> bytes:
     """Return 16 bytes that change whenever the same record could be mapped to another payload or key."""
-    rules = sorted(
-        (name, rule.column, rule.constant, rule.nulls or sync.nulls, rule.when) for name, rule in form.fields.items()
-    )
-    types = sorted((name, _encode(schema).decode()) for name, schema in columns.items())
-    facts = (__version__, sync.object, form.match, form.version, rules, types, list(key_properties))
+    facts = (__version__, rules_version(sync, form, columns, key_properties), sorted(columns))
     return blake2b(repr(facts).encode(), digest_size=16).digest()
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from random import Random
 
-from penstock.budget import Budget
+from penstock.budget import Book, Budget
 from penstock.errors import Fault, Throttled
 from penstock.policy import Policy
 from penstock.records import Gauge, Limits, Row
@@ -24,7 +24,7 @@ BLIPS = 3
 class Pace:
     """Tells when the next request may go. Times are of a monotonic clock, in seconds."""
 
-    def __init__(self, limits: Limits, policy: Policy, chance: Random, budget: Budget | None = None) -> None:
+    def __init__(self, limits: Limits, policy: Policy, chance: Random, book: Book | None = None) -> None:
         self.throttle = Throttle(limits.requests, limits.window, limits.concurrency)
         self.patience = Patience(policy.retry)
         self.waited = 0.0
@@ -32,7 +32,7 @@ class Pace:
         self.daily_limit: int | None = None
         self.daily_remaining: int | None = None
         """what the answers last said of the account's daily quota"""
-        self._budget = budget
+        self._budget = None if book is None else Budget(book, limits.window, chance)
         self._policy = policy
         self._chance = chance
         self._most_lanes = limits.concurrency

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import msgspec
 
 from penstock.batchfiles import read_batch
+from penstock.bookmarks import Bookmarks
 from penstock.checkpoint import Checkpoint
 from penstock.delivery import Delivery
 from penstock.errors import InvalidRecord, MalformedInput
@@ -91,6 +92,7 @@ class Reader:
         clock: Callable[[], float],
     ) -> None:
         self.counts: Counter[str] = Counter()
+        self.bookmarks = Bookmarks()
         self.lines = 0
         self._delivery = delivery
         self._checkpoint = checkpoint
@@ -170,8 +172,24 @@ class Reader:
         for stream in {id(stream.opened): stream for stream in self._outputs()}.values():
             # A sync that several streams feed is complete when all of them are.
             complete = all(other.complete for other in self._outputs() if other.opened is stream.opened)
-            self._delivery.end(stream.opened, stream.mapper, complete=complete)
+            names = [name for name, outs in self._streams.items() if any(o.opened is stream.opened for o in outs)]
+            whole = all(self.bookmarks.began_without(name) for name in names)
+            self._delivery.end(stream.opened, stream.mapper, complete=complete, whole=whole)
         return True
+
+    def look_at_pending(self) -> None:
+        """Withhold the bookmarks of the syncs that are pending now, and of no others that were read."""
+        for name, outputs in self._streams.items():
+            for stream in outputs:
+                opened = stream.opened
+                if opened.new and not opened.pending and self.bookmarks.began_with(name):
+                    log.warning("stream %s: the ledger knows nothing of it, so the whole model is to be read", name)
+                    self._delivery.set_pending(opened, "its ledger is new")
+                    opened.new = False
+            if any(stream.opened.pending for stream in outputs):
+                self.bookmarks.withheld.add(name)
+            else:
+                self.bookmarks.withheld.discard(name)
 
     def flush(self) -> None:
         """Hand the group of records over."""
@@ -282,10 +300,11 @@ class Reader:
         maps = self._register(message.stream, message.schema, message.key_properties)
         if maps is None:
             self._streams[message.stream] = [self._open(message.stream, message.schema, keys, None)]
-            return
-        self._streams[message.stream] = [
-            self._open(m.stream_alias, m.transformed_schema, m.transformed_key_properties or [], m) for m in maps
-        ]
+        else:
+            self._streams[message.stream] = [
+                self._open(m.stream_alias, m.transformed_schema, m.transformed_key_properties or [], m) for m in maps
+            ]
+        self.look_at_pending()
 
     def _open(self, name: str, schema: Mapping[str, Json], keys: list[str], transform: StreamMap | None) -> Stream:
         columns = schema.get("properties")
@@ -294,7 +313,7 @@ class Reader:
         sync = self._sync_for(name, keys)
         mapper = self._make_mapper(sync, columns, keys)
         before = next((s for s in self._outputs() if s.opened.sync.stream == name), None)
-        opened = self._delivery.open(sync, mapper.version)
+        opened = self._delivery.open(sync, mapper)
         stream = Stream(opened, mapper, transform)
         if before:
             stream.versions = before.versions
@@ -304,6 +323,8 @@ class Reader:
         value = bytes(message.value)
         if not value.lstrip().startswith(b"{"):
             raise MalformedInput(self.lines, "a STATE whose value is no object")
+        self.bookmarks.read(value, before_records=not any(s.opened.counts["read"] for s in self._outputs()))
+        self.look_at_pending()
         self._checkpoint.close(value)
 
     def _activate_version(self, message: Message) -> None:

@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -19,7 +20,7 @@ from requests.auth import AuthBase
 from penstock import __version__
 from penstock.checkpoint import Checkpoint
 from penstock.database import Lock
-from penstock.delivery import Delivery
+from penstock.delivery import Delivery, Sender
 from penstock.errors import Fault, Interrupted, MalformedInput, Misconfigured, Stop
 from penstock.http import Asker, Http, ThreadSender
 from penstock.ledger import Ledger
@@ -28,6 +29,7 @@ from penstock.policy import Policy, Reserve
 from penstock.reading import Reader, RegisterStream
 from penstock.records import Destination, Json, Sync
 from penstock.settlement import ENDS, told
+from penstock.stateout import StateOut, write_to
 from penstock.syncs import check_abilities, check_overlaps, load_syncs, nearest
 
 STATE_INTERVAL = 1.0
@@ -67,6 +69,16 @@ class Settings(Protocol):
         """Return the description of the destination."""
 
 
+class Carrier(Sender, Protocol):
+    """A sender that a run can wait for."""
+
+    def fileno(self) -> int:
+        """Return a descriptor that is readable when there are answers to take."""
+
+    def wakeup_fd(self) -> int:
+        """Return a descriptor that makes `fileno` readable when something is written to it."""
+
+
 def describe_defect(error: Exception) -> Fault:
     """Describe an error nobody expected by its place; its text may hold values of a record."""
     frames = "".join(traceback.format_tb(error.__traceback__))
@@ -86,30 +98,47 @@ class Run:
         signals: Signals,
         source: int,
         state_out: int,
+        sender: Carrier | None = None,
     ) -> None:
+        """Put the parts together. `sender` is given by tests and benchmarks that need no network."""
         self._settings = settings
         self._ledger = ledger
         self._root = root
         self._signals = signals
         self._source = source
-        self._state_out = state_out
         self._locks: list[Lock] = []
         self._syncs: dict[str, Sync] = {}
         self._input_error: Stop | None = None
         self._destination = settings.destination()
-        http = Http(settings.base_url(), settings.auth(), f"penstock/{__version__} ({settings.name})")
+        http = Http(
+            settings.base_url(),
+            settings.auth(),
+            f"penstock/{__version__} ({settings.name})",
+            ca_file=self._ca_file(),
+            deadline=self._seconds("request_timeout"),
+        )
         self._ask = Asker(http, self._destination.limits.window)
         self._checkpoint = Checkpoint()
-        self._sender = ThreadSender(http, self._destination.limits.concurrency)
+        self._sender: Carrier = sender or ThreadSender(http, self._destination.limits.concurrency)
         policy = Policy(quota_reserve=Reserve.parse(str(settings.config.get("quota_reserve") or 0)))
         self._delivery = Delivery(self._destination, ledger, self._sender, self._checkpoint, policy)
         self._reader = Reader(
             self._delivery, self._checkpoint, self._sync_for, self._make_mapper, register, time.monotonic
         )
-        self._next_state = 0.0
+        self._state_out = StateOut(self._checkpoint, self._reader.bookmarks, write_to(state_out), STATE_INTERVAL)
         self._next_progress = time.monotonic() + PROGRESS_INTERVAL
         # The signal's own byte ends the wait in `select`; the handler alone would not.
         signal.set_wakeup_fd(self._sender.wakeup_fd(), warn_on_full_buffer=False)
+
+    def _seconds(self, setting: str) -> float:
+        given = self._settings.config.get(setting, 60.0)
+        if not isinstance(given, int | float | Decimal) or given <= 0:
+            raise Misconfigured(f"setting {setting}: expected a number of seconds above 0")
+        return float(given)
+
+    def _ca_file(self) -> Path | None:
+        name = self._settings.config.get("ca_file")
+        return self._root / str(name) if name else None
 
     def to_the_end(self) -> Stop | None:
         """Check, read, deliver, print STATE until the end. Returns why the run ended, None when all went well."""
@@ -134,13 +163,14 @@ class Run:
         account = self._destination.account(self._ask)
         self._check_syncs()
         self._ledger.bind_account(account)
+        self._reader.bookmarks.withheld.update(self._ledger.register.pending())
         log.info("run %d: account %s, ledger %s", number, account, self._ledger.name)
 
     def _after_failure(self, stop: Stop) -> Stop:
         """Print what was earned before the failure; open intents stay open, so the next run doubts them."""
         self._ledger.rollback()
         try:
-            self._print_state(time.monotonic(), last=True)
+            self._state_out.turn(time.monotonic(), last=True)
         except Stop:
             log.warning("the last STATE could not be printed either")
         return stop
@@ -150,15 +180,15 @@ class Run:
         while True:
             now = time.monotonic()
             self._delivery.turn(now, flush=ended)
-            self._print_state(now)
+            self._state_out.turn(now)
             self._progress(now)
             if self._signals.count:
                 self._delivery.stop(Interrupted(self._signals.number))
             if self._delivery.stopped is not None:
                 return self._wind_down(self._delivery.stopped)
             if ended and self._delivery.idle:
-                self._print_state(now, last=True)
-                return self._verdict()
+                self._state_out.turn(now, last=True)
+                return self._finish(now)
             reading = not ended and self._delivery.room
             if reading and self._reader.busy:
                 ended = self._read(self._reader.advance)
@@ -176,9 +206,12 @@ class Run:
             self._input_error = stop
         return True
 
-    def _verdict(self) -> Stop | None:
+    def _finish(self, now: float) -> Stop | None:
         self._balance()
-        return self._input_error or self._delivery.verdict()
+        verdict = self._input_error or self._delivery.verdict()
+        self._reader.look_at_pending()
+        self._state_out.turn(now, last=True)  # with the bookmarks of syncs that are pending no more
+        return verdict
 
     def _balance(self) -> None:
         """Hold the counts against each other: a row that is nowhere would be a lost row."""
@@ -192,8 +225,8 @@ class Run:
     def _wait(self, now: float, *, reading: bool) -> bool:
         """Wait for input, an answer, a signal or the next due time; return whether there is input."""
         due = [self._next_progress, *([d] if (d := self._delivery.next_due(now)) is not None else [])]
-        if self._next_state > now:
-            due.append(self._next_state)
+        if self._state_out.next_at > now:
+            due.append(self._state_out.next_at)
         readers = [self._sender.fileno(), *([self._source] if reading else [])]
         readable, _, _ = select.select(readers, [], [], max(0.0, min(due) - now))
         return self._source in readable
@@ -205,7 +238,7 @@ class Run:
             select.select([self._sender.fileno()], [], [], max(0.0, min(0.5, ends - time.monotonic())))
             self._delivery.turn(time.monotonic())
         self._delivery.abandon()
-        self._print_state(time.monotonic(), last=True)
+        self._state_out.turn(time.monotonic(), last=True)
         return stop
 
     def _close(self, number: int, stop: Stop | None) -> Stop | None:
@@ -213,6 +246,7 @@ class Run:
         ending = "delivered" if stop is None else f"{stop.name}: {stop.message}"
         try:
             self._ledger.end_run(stop.exit_code if stop else 0, ending, self._calls, counts)
+            self._trim()
             self._ledger.close()
         except Stop as error:
             stop = stop or error
@@ -221,23 +255,12 @@ class Run:
         log.info("run %d: %d API calls", number, self._calls)
         return stop
 
-    def _print_state(self, now: float, *, last: bool = False) -> None:
-        """Print the newest STATE that is earned, at most one per interval, each in one write."""
-        if now < self._next_state and not last:
-            return
-        state = self._checkpoint.release()
-        if state is None:
-            return
-        self._next_state = now + STATE_INTERVAL
-        line = state + b"\n"
-        try:
-            while line:
-                line = line[os.write(self._state_out, line) :]
-        except OSError as error:
-            raise Fault(
-                f"STATE could not be written to standard output: {error.strerror}",
-                "whoever runs the target has gone or its disk is full; run again",
-            ) from error
+    def _trim(self) -> None:
+        """Delete what is older than the settings allow."""
+        config = self._settings.config
+        given_up = config.get("rejects_keep_days")
+        keep = config.get("ledger_keep_days", 400)
+        self._ledger.upkeep.trim(float(str(keep)), None if given_up is None else float(str(given_up)))
 
     def _progress(self, now: float) -> None:
         if now < self._next_progress:

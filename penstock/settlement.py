@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 from penstock.batching import Lanes
 from penstock.checkpoint import Checkpoint, Epoch
@@ -16,7 +17,7 @@ from penstock.ledger import Ledger
 from penstock.records import REMOVALS, Action, Again, Batch, Delivered, Rejected, Row, RowKey, Sync
 from penstock.staging import Stage
 from penstock.steps import learn
-from penstock.tables import Seen, Settled
+from penstock.tables import Seen, Settled, as_json
 
 ENDS = (
     "created",
@@ -29,6 +30,8 @@ ENDS = (
     "filtered",
     "invalid",
     "rejected",
+    "waiting",
+    "parked",
     "held_back",
 )
 """what can become of a row; these add up to what was read, swept and replayed"""
@@ -54,10 +57,18 @@ class OpenSync:
     """version of its mapping"""
     remark: bool
     """the mapping is another than last time: source marks of unchanged rows are written anew, once"""
+    rules: bytes = b""
+    """version of the rules that its rows are mapped by"""
+    new: bool = False
+    """nothing of it was ever delivered"""
+    pending: str | None = None
+    """why its old rows have to be read again; until then its bookmark is in no STATE that is printed"""
     excused: int = 0
     """refused rows that say nothing about the mapping: another row holds their match value, there is no object"""
     absent: int = 0
     """of these, rows that have no object"""
+    repeated: int = 0
+    """refused rows that an earlier run had refused just as they are"""
     held: dict[RowKey, list[Epoch]] = field(default_factory=dict)
     """removals by the tap's word that wait until a guard has judged them all, with their receipts"""
     stage: Stage | None = None
@@ -67,6 +78,11 @@ class OpenSync:
     def refused(self) -> int:
         """Return how many rows were refused, by us or by the destination."""
         return self.counts["invalid"] + self.counts["rejected"]
+
+
+def mark_of(opened: OpenSync, row: Row) -> bytes:
+    """Return what stands for a row's record and its mapping, to tell a refusal that repeats from a new one."""
+    return blake2b(as_json(row.record), digest_size=16, person=opened.mapping).digest()
 
 
 class Settlement:
@@ -79,24 +95,50 @@ class Settlement:
         self._ledger = ledger
         self._checkpoint = checkpoint
         self._lanes = lanes
-        self._settled: list[tuple[Epoch, int]] = []
+        self._settled: dict[Epoch, int] = {}
+        """receipts that count once the transaction is committed"""
 
-    def open(self, sync: Sync, mapping: bytes) -> OpenSync:
+    def open(self, sync: Sync, mapping: bytes, rules: bytes) -> OpenSync:
         """Start a sync. Raises Misconfigured when the ledger knows the stream as another object's."""
-        number = self._ledger.open_sync(sync.stream, sync.object)
-        self._touch()
+        found = self._ledger.open_sync(sync.stream, sync.object)
         counts: Counter[str] = Counter()
         if self._ledger.doubted:
             counts["in_doubt"] = self._ledger.doubted
-        remark = self._ledger.mapping(number) != mapping
-        stage = Stage() if sync.guards.max_changed_share is not None else None
-        return OpenSync(sync, number, self._ledger.seen(number), counts, mapping, remark, stage=stage)
+        opened = OpenSync(
+            sync,
+            found.number,
+            self._ledger.seen(found.number),
+            counts,
+            mapping,
+            remark=found.mapping != mapping,
+            rules=found.rules or rules,
+            new=found.new,
+            pending=found.pending,
+            stage=Stage() if sync.guards.max_changed_share is not None else None,
+        )
+        if found.rules is None:
+            self._ledger.register.remember_rules(found.number, rules)
+        self._touch()
+        return opened
+
+    def follow_rules(self, opened: OpenSync, rules: bytes) -> None:
+        """Take the rules that rows are mapped by from now on. Others than before make the sync pending."""
+        if opened.rules != rules:
+            opened.rules = rules
+            self._ledger.register.remember_rules(opened.number, rules)
+            self.set_pending(opened, "its mapping has changed")
+
+    def set_pending(self, opened: OpenSync, reason: str | None) -> None:
+        """Note that the old rows of a sync have to be read again, or that they have been."""
+        opened.pending = reason
+        self._ledger.register.set_pending(opened.number, reason)
+        self._touch()
 
     def remember_mappings(self, syncs: Iterable[OpenSync]) -> None:
         """Note which mapping the source marks are of, after a run in which every row was looked at."""
         for opened in syncs:
             if opened.remark:
-                self._ledger.remember_mapping(opened.number, opened.mapping)
+                self._ledger.register.remember_mapping(opened.number, opened.mapping)
         self.commit()
 
     @property
@@ -119,7 +161,7 @@ class Settlement:
         """End a row that waited and turned out to be what was last delivered."""
         opened.counts["unchanged"] += 1
         self._forgive(opened, [row.key])
-        self._finish(row)
+        self._finish((row,))
 
     def delivered(self, opened: OpenSync, rows: Sequence[tuple[Row, Delivered]]) -> None:
         """End rows that the destination took."""
@@ -143,8 +185,7 @@ class Settlement:
             opened.counts["removed"] += len(gone)
             self._ledger.remove(opened.number, gone)
         self._touch()
-        for row, _ in rows:
-            self._finish(row)
+        self._finish(row for row, _ in rows)
 
     def existing(self, opened: OpenSync, row: Row) -> None:
         """End a row whose object was there before and is left as it is; from now on it is known."""
@@ -152,7 +193,7 @@ class Settlement:
         self._ledger.deliver(
             opened.number, [(row.key, row.match, row.fingerprint, row.source_mark, row.destination_id)]
         )
-        self._finish(row)
+        self._finish((row,))
 
     def not_sent(self, opened: OpenSync, row: Row) -> None:
         """End a row for whose change the sync's mode does nothing."""
@@ -160,23 +201,29 @@ class Settlement:
         if row.removed:
             self._ledger.mark_left(opened.number, [row.key])
         self._forgive(opened, [row.key])
-        self._finish(row)
+        self._finish((row,))
+
+    def put_off(self, opened: OpenSync, epoch: Epoch, why: str) -> None:
+        """End a row that was refused before just as it is, and is not to be tried again yet: it is a reject already."""
+        opened.counts[why] += 1
+        self._checkpoint.settle(epoch)
 
     def superseded(self, opened: OpenSync, epochs: Sequence[Epoch]) -> None:
         """End a removal that was kept back, and whose row has come again since."""
         opened.counts["coalesced"] += 1
-        self._settled += [(epoch, 1) for epoch in epochs]
+        self._count(epochs)
         self._touch()
 
     def rejected(self, opened: OpenSync, rows: Sequence[tuple[Row, Rejected]], kind: str) -> None:
         """End refused rows: kept with their source record and the reason. `kind` is `invalid` or `rejected`."""
         opened.counts[kind] += len(rows)
-        self._ledger.refuse(
-            opened.number, [(r.key, kind, why.code, why.field, why.message, r.record) for r, why in rows]
+        opened.repeated += self._ledger.rejects.refuse(
+            opened.number,
+            [(r.key, kind, why.code, why.field, why.message, r.record, mark_of(opened, r)) for r, why in rows],
+            self._ledger.run,
         )
         self._touch()
-        for row, _ in rows:
-            self._finish(row)
+        self._finish(row for row, _ in rows)
 
     def intend(self, opened: OpenSync, batch: Batch) -> None:
         """Note that a batch is about to be sent; it may be once this is committed."""
@@ -202,7 +249,7 @@ class Settlement:
 
     def new_version(self, opened: OpenSync, version: int) -> bool:
         """Note the version of a full read; tell whether no earlier run has begun it."""
-        new = self._ledger.new_version(opened.number, version)
+        new = self._ledger.register.new_version(opened.number, version)
         self._touch()
         return new
 
@@ -215,7 +262,7 @@ class Settlement:
         if mark:
             self._ledger.mark_left(opened.number, left)
             opened.counts["left"] += len(left)
-        opened.counts["rejects_dropped"] += self._ledger.drop_rejects_not_met(opened.number)
+        opened.counts["rejects_dropped"] += self._ledger.rejects.drop_not_met(opened.number, self._ledger.run)
         self._touch()
         return left
 
@@ -223,18 +270,26 @@ class Settlement:
         """Make everything durable, then let the receipts count."""
         self._ledger.commit()
         self.dirty_since = None
-        for epoch, rows in self._settled:
+        for epoch, rows in self._settled.items():
             self._checkpoint.settle(epoch, rows)
         self._settled.clear()
 
     def _forgive(self, opened: OpenSync, keys: Sequence[RowKey]) -> None:
-        if self._ledger.forgive(opened.number, keys):
+        if self._ledger.rejects.forgive(opened.number, keys):
             self._touch()
 
-    def _finish(self, row: Row) -> None:
-        self._settled += [(epoch, 1) for epoch in row.epochs]
+    def _finish(self, rows: Iterable[Row]) -> None:
+        leave = self._lanes.leave
+        for row in rows:
+            self._count(row.epochs)
+            if freed := leave(row):
+                self.released += freed
         self._touch()
-        self.released += self._lanes.leave(row)
+
+    def _count(self, epochs: Sequence[Epoch]) -> None:
+        settled = self._settled
+        for epoch in epochs:
+            settled[epoch] = settled.get(epoch, 0) + 1
 
     def _touch(self) -> None:
         if self.dirty_since is None:

@@ -29,10 +29,13 @@ from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput
 
 from penstock import __version__
 from penstock.auth import Secret, redact_logs
+from penstock.database import Database
 from penstock.errors import Busy, Fault, Interrupted, Misconfigured, Stop
 from penstock.ledger import Ledger
+from penstock.places import open_url, url_secrets
 from penstock.reading import StreamMap
 from penstock.records import Destination, Json
+from penstock.rejects import DAY
 from penstock.run import Run, describe_defect
 from penstock.syncs import nearest
 
@@ -54,6 +57,36 @@ CORE_SETTINGS = [
         th.StringType,
         description="Calls of the daily quota that are left to others: a number, or a share such as 10%. Default: 0.",
     ),
+    th.Property(
+        "ledger_url",
+        th.StringType,
+        secret=True,
+        description="Instead of ledger_path: postgresql://user:password@host/database (extra `penstock[postgres]`).",
+    ),
+    th.Property(
+        "ledger_keep_days",
+        th.NumberType,
+        default=400,
+        description="Days after which the ledger forgets past runs and rows that have left the source.",
+    ),
+    th.Property(
+        "rejects_keep_days",
+        th.NumberType,
+        description="Days after which refused rows are given up. Default: kept until they pass or are dropped.",
+    ),
+    th.Property(
+        "park_rejects_after_days",
+        th.NumberType,
+        default=14,
+        description="Days of the same refusal after which a row is only tried when it changes or on `penstock retry`.",
+    ),
+    th.Property(
+        "request_timeout",
+        th.NumberType,
+        default=60,
+        description="Seconds that a request may take in all, from connecting to the last byte of its answer.",
+    ),
+    th.Property("ca_file", th.StringType, description="A file with the certificates of the CAs to trust instead."),
 ]
 
 
@@ -187,9 +220,9 @@ def run_target(cls: type[PenstockTarget], config: _ConfigInput, file_input: IO[s
         # singer-sdk tells at INFO which settings it does not read from the environment.
         logging.getLogger(cls.name).setLevel(logging.WARNING)
         target = _made(cls, config)
-        redact_logs(target.secrets())
-        path = target.config.get("ledger_path")
-        ledger = Ledger(project_root() / path if path else default_ledger(cls.name), version=__version__)
+        redact_logs([*target.secrets(), *map(Secret, url_secrets(target.config.get("ledger_url") or ""))])
+        park_after = float(target.config["park_rejects_after_days"]) * DAY
+        ledger = Ledger(_ledger_place(target), version=__version__, park_after=park_after)
         target.signals.at_once = True
         run = Run(target, ledger, project_root(), target.register_stream, target.signals, source, state_out)
         stop = run.to_the_end()
@@ -210,6 +243,16 @@ def _made(cls: type[PenstockTarget], config: _ConfigInput) -> PenstockTarget:
     except (ValueError, TypeError):
         prefix = cls.name.upper().replace("-", "_")
     raise Misconfigured(f"a setting in an environment variable {prefix}_... is not of its type")
+
+
+def _ledger_place(target: PenstockTarget) -> Path | Database:
+    """Return where the ledger is to be. Raises Misconfigured, also for a server that refuses the URL."""
+    path, url = target.config.get("ledger_path"), target.config.get("ledger_url")
+    if path and url:
+        raise Misconfigured("settings ledger_path and ledger_url: only one of them may be given")
+    if url:
+        return open_url(url)
+    return project_root() / path if path else default_ledger(target.name)
 
 
 def drain(source: int) -> None:

@@ -11,7 +11,7 @@ from types import TracebackType
 
 from penstock.database import Database, DbRow, Lock
 from penstock.errors import Fault, Misconfigured
-from penstock.tables import SCHEMA, SCHEMA_VERSION
+from penstock.tables import SCHEMA, SCHEMA_VERSION, UPGRADES
 
 ADD_META = "insert into meta(name, value) values(?,?) on conflict do nothing"
 
@@ -35,6 +35,7 @@ class Store:
         try:
             self.db.script(SCHEMA)
             self.db.execute(ADD_META, ("schema_version", str(SCHEMA_VERSION)))
+            self._upgrade()
         except self.db.errors as error:
             raise Misconfigured(
                 f"the ledger {self.db.name} cannot be opened: {self.db.tell(error)}",
@@ -46,6 +47,22 @@ class Store:
                 f"the ledger {self.db.name} has schema version {found}, this Penstock knows {SCHEMA_VERSION}",
                 f"use the Penstock version that wrote it, or another {self.db.setting}",
             )
+
+    def _upgrade(self) -> None:
+        """Bring a ledger that an older Penstock wrote to the present schema."""
+        if int(self.meta("schema_version") or 0) not in UPGRADES:
+            return
+        self.db.begin()
+        self.db.execute(
+            "update meta set value=value where name='schema_version'"
+        )  # another run that upgrades waits here
+        while (
+            version := int(self.meta("schema_version") or 0)
+        ) in UPGRADES:  # read again: another run may have done it
+            for statement in UPGRADES[version]:
+                self.db.execute(self.db.typed(statement))
+            self.db.execute("update meta set value=? where name='schema_version'", (str(version + 1),))
+        self.db.commit()
 
     def meta(self, name: str) -> str | None:
         """Read one fact about the ledger itself."""
@@ -86,7 +103,7 @@ class Store:
     def each(self, sql: str, values: Sequence[object] = ()) -> Iterator[DbRow]:
         """Yield the rows of a statement that may give very many."""
         with self._guard:
-            yield from self.db.execute(sql, values)
+            yield from self.db.each(sql, values)
 
     def select_in(self, sql: str, values: Sequence[object], among: Sequence[str]) -> list[DbRow]:
         """Select the rows whose last column of `sql`, which ends with ` in`, is one of `among`."""
@@ -113,6 +130,11 @@ class Store:
                 self.db.rollback()
         self.dirty = 0
         self._failed = None
+
+    def compact(self) -> None:
+        """Rewrite what is stored without what was deleted from it."""
+        with self._guard:
+            self.db.compact()
 
     def close(self) -> None:
         """Close the database; what was not committed is gone, as it would be after a crash."""

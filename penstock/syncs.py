@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import yaml
@@ -163,8 +164,9 @@ def check_abilities(sync: Sync, abilities: Abilities) -> None:
     missing = sorted(action.value for action in needed - abilities.actions)
     if missing:
         raise Misconfigured(
-            f"sync {sync.stream}: this target does not know how to {', '.join(missing)} {sync.object}",
-            f"use a mode that needs none of it; the target knows {', '.join(sorted(abilities.actions))}",
+            f"sync {sync.stream}: this target does not know how to {', '.join(missing)} {sync.object}; "
+            f"what it knows is {', '.join(sorted(action.value for action in abilities.actions))}",
+            "use a mode that needs nothing else",
         )
     if sync.guards.of_removals and sync.strategy.removed not in REMOVALS:
         raise Misconfigured(
@@ -226,7 +228,7 @@ def _text(at: str, value: object, mistakes: list[str]) -> str:
 
 
 def _share(at: str, value: object, mistakes: list[str], otherwise: float) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and 0 <= value <= 1:
         return float(value)
     mistakes.append(f"{at}: expected a number between 0 and 1")
     return otherwise

@@ -6,11 +6,12 @@ import msgspec
 
 from penstock.records import Record, RowKey
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 create table if not exists meta(name text primary key, value text not null) without rowid;
 create table if not exists syncs(
-  sync integer primary key, stream text not null unique, object text not null, mapping blob, version integer);
+  sync integer primary key, stream text not null unique, object text not null, mapping blob, version integer,
+  rules blob, pending text);
 create table if not exists records(
   sync integer not null, row_key text not null, seq integer not null,
   match_value text, fingerprint blob, source_mark blob, destination_id text, delivered_at real, left_at real,
@@ -20,6 +21,7 @@ create table if not exists rejects(
   sync integer not null, row_key text not null, kind text not null, code text not null, field text,
   message text not null, record blob not null, attempts integer not null default 1,
   first_at real not null, last_at real not null, run integer not null,
+  mark blob, next_at real,
   primary key(sync, row_key)) without rowid;
 create table if not exists doubts(
   sync integer not null, row_key text not null, match_value text not null,
@@ -34,6 +36,16 @@ create table if not exists throttle(
   run integer primary key, beat integer not null, at real not null, granted integer not null, hungry integer not null,
   pause real not null);
 """
+UPGRADES = {
+    1: (
+        "alter table syncs add column rules blob",
+        "alter table syncs add column pending text",
+        "alter table rejects add column mark blob",
+        "alter table rejects add column next_at real",
+        "update rejects set next_at=last_at",
+    )
+}
+"""what brings a ledger from one version of the schema to the next"""
 
 
 class Seen:
@@ -59,8 +71,13 @@ class Seen:
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 Settled = tuple[RowKey, str, bytes, bytes | None, str | None]
 """row key, match value, fingerprint, source mark, destination id"""
-Refused = tuple[RowKey, str, str, str | None, str, Record | bytes]
-"""row key, kind (`invalid` or `rejected`), code, field, message, source record"""
+Refused = tuple[RowKey, str, str, str | None, str, Record | bytes, bytes]
+"""row key, kind (`invalid` or `rejected`), code, field, message, source record, what stands for record and mapping"""
+
+
+def as_text(text: str) -> str:
+    """Return text that any database keeps: without NUL, and with no half of a surrogate pair."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def as_json(record: Record | bytes) -> bytes:

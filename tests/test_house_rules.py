@@ -6,7 +6,10 @@ import re
 import subprocess
 from pathlib import Path
 
+import yaml
+
 import penstock
+from target_hubspot.target import TargetHubSpot
 
 ROOT = Path(__file__).resolve().parents[1]
 VENDORS = re.compile(r"salesforce|hubspot|intercom", re.IGNORECASE)
@@ -66,6 +69,14 @@ def test_every_target_is_small() -> None:
 def test_the_version_is_the_distributions() -> None:
     text = (ROOT / "pyproject.toml").read_text("utf-8")
     assert f'version = "{penstock.__version__}"' in text
+
+
+def test_meltano_knows_every_setting_of_a_target() -> None:
+    [loader] = yaml.safe_load((ROOT / "meltano.yml").read_text("utf-8"))["plugins"]["loaders"]
+    told = {setting["name"]: setting.get("sensitive", False) for setting in loader["settings"]}
+    properties = TargetHubSpot.config_jsonschema["properties"]
+    secret = {name: bool(schema.get("secret", False)) for name, schema in properties.items()}
+    assert told == secret | {"stream_maps": False, "stream_map_config": False}
 
 
 def test_no_tracked_file_is_a_secret_or_a_database() -> None:

@@ -43,6 +43,8 @@ from penstock.records import (
     Unknown,
 )
 from penstock.retry import RetryPolicy
+from penstock.stateout import StateOut
+from tests.core import places
 
 
 class Crash(BaseException):
@@ -61,6 +63,8 @@ class World:
     """(archive or delete, e-mail)"""
     next_id: int = 1
     clock: float = 0.0
+    wall: float = 1_000_000.0
+    """time of day, in seconds"""
 
     def find(self, email: str) -> str | None:
         return next((i for i, o in self.objects.items() if str(o["email"]).lower() == email.lower()), None)
@@ -240,8 +244,8 @@ class Ending:
 
 
 @contextmanager
-def opened(path: Path, point: Callable[[str], None]) -> Iterator[PointedLedger]:
-    ledger = PointedLedger(path, wall=lambda: 0.0)
+def opened(path: Path, point: Callable[[str], None], world: World) -> Iterator[PointedLedger]:
+    ledger = PointedLedger(places.at(path), wall=lambda: world.wall)
     ledger.point = point
     try:
         yield ledger
@@ -275,7 +279,7 @@ def run(
 
     states: list[bytes] = []
     sender = SimSender(world, chance, faults, point)
-    with opened(path, point) as ledger:
+    with opened(path, point, world) as ledger:
         ledger.begin_run()
         checkpoint = Checkpoint()
         policy = policy or Policy(retry=RetryPolicy(attempts=100), max_rows=50)
@@ -289,16 +293,19 @@ def run(
             lambda: world.clock,
         )
 
-        def emit() -> None:
-            state = checkpoint.release()
-            if state is not None:
-                point("before print")
-                states.append(state)
-                point("printed")
+        def write(line: bytes) -> None:
+            point("before print")
+            states.append(line.rstrip(b"\n"))
+            point("printed")
 
+        state_out = StateOut(checkpoint, reader.bookmarks, write, 0.0)
+        reader.bookmarks.withheld.update(ledger.register.pending())
         try:
-            input_error = _drive(lines, reader, delivery, world, emit, chunk)
+            input_error = _drive(lines, reader, delivery, world, lambda: state_out.turn(world.clock), chunk)
             stop = delivery.stopped or input_error or delivery.verdict()
+            if delivery.stopped is None:
+                reader.look_at_pending()
+                state_out.turn(world.clock, last=True)
         except Crash:
             return Ending(states, None, {}, sender.requests, crashed=True)
         counts = dict(sum((o.counts for o in delivery.syncs.values()), Counter[str]()))

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from penstock.cli import app
 from penstock.ledger import Ledger
 from penstock.records import RowKey
+from penstock.upkeep_cli import app
 
 RUNNER = CliRunner(env={"COLUMNS": "250", "TERM": "dumb", "MELTANO_PROJECT_ROOT": ""})
 ODD_KEY = RowKey('["[/b][red]ana"]')
@@ -22,9 +22,11 @@ def ledger(tmp_path: Path) -> Path:
     path = tmp_path / ".penstock" / "target #1 50%?.db"
     with closing(Ledger(path, wall=lambda: 1_760_700_000.0)) as made:
         made.begin_run()
-        people, guests = made.open_sync("people", "contacts"), made.open_sync("guests", "contacts")
-        made.refuse(people, [(ODD_KEY, "rejected", "INVALID_EMAIL", "email", "is no address", {"mail": "canary"})])
-        made.refuse(guests, [(RowKey("[2]"), "invalid", "value", None, "is no number", {})])
+        people, guests = made.open_sync("people", "contacts").number, made.open_sync("guests", "contacts").number
+        made.rejects.refuse(
+            people, [(ODD_KEY, "rejected", "INVALID_EMAIL", "email", "is no address", {"mail": "canary"}, b"")], 1
+        )
+        made.rejects.refuse(guests, [(RowKey("[2]"), "invalid", "value", None, "is no number", {}, b"")], 1)
         made.end_run(0, "delivered", 7, {"people": {"read": 1200, "rejected": 1, "created": 0}, "guests": {"read": 1}})
         made.begin_run()
     return path

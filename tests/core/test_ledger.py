@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from penstock.database import SqliteDatabase
 from penstock.errors import Fault, Misconfigured
 from penstock.files import SyncLock
 from penstock.ledger import Ledger
 from penstock.records import Action, RowKey
+from tests.core import places
 
 ANA, BOB = RowKey('["ana"]'), RowKey('["bob"]')
 OLD, NEW = b"o" * 16, b"n" * 16
@@ -21,7 +23,7 @@ OLD, NEW = b"o" * 16, b"n" * 16
 
 @contextmanager
 def opened(path: Path) -> Iterator[Ledger]:
-    with closing(Ledger(path, wall=lambda: 0.0)) as ledger:
+    with closing(Ledger(places.at(path), wall=lambda: 0.0)) as ledger:
         ledger.begin_run()
         yield ledger
 
@@ -41,7 +43,7 @@ def test_files_are_private_whatever_the_umask(tmp_path: Path) -> None:
     try:
         path = tmp_path / ".penstock" / "ledger.db"
         with opened(path) as ledger:
-            deliver(ledger, ledger.open_sync("people", "contacts"), ANA, OLD)
+            deliver(ledger, ledger.open_sync("people", "contacts").number, ANA, OLD)
             SyncLock(path, "people").release()
             modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
         assert path.parent.stat().st_mode & 0o777 == 0o700
@@ -62,12 +64,12 @@ def test_a_ledger_that_others_could_read_is_closed_to_them(tmp_path: Path) -> No
 def test_an_open_intent_puts_its_rows_in_doubt(tmp_path: Path) -> None:
     """A was delivered, B was sent and then we died: A again would be no change, and B would stay there for ever."""
     with opened(tmp_path / "l.db") as ledger:
-        sync = ledger.open_sync("people", "contacts")
+        sync = ledger.open_sync("people", "contacts").number
         deliver(ledger, sync, ANA, OLD)
         ledger.intend(sync, Action.UPSERT, [(ANA, "ana@x.com", NEW), (BOB, "bob@x.com", NEW)])
         ledger.commit()
     with opened(tmp_path / "l.db") as ledger:
-        sync = ledger.open_sync("people", "contacts")
+        sync = ledger.open_sync("people", "contacts").number
         assert ledger.doubted == 2
         assert mark_of(ledger, sync, ANA) is None
         assert ledger.known(sync, [BOB])[BOB].match == "bob@x.com"
@@ -80,11 +82,11 @@ def test_an_open_intent_puts_its_rows_in_doubt(tmp_path: Path) -> None:
 
 def test_an_intent_that_was_never_committed_never_was(tmp_path: Path) -> None:
     with opened(tmp_path / "l.db") as ledger:
-        sync = ledger.open_sync("people", "contacts")
+        sync = ledger.open_sync("people", "contacts").number
         deliver(ledger, sync, ANA, OLD)
         ledger.intend(sync, Action.UPSERT, [(ANA, "ana@x.com", NEW)])
     with opened(tmp_path / "l.db") as ledger:
-        sync = ledger.open_sync("people", "contacts")
+        sync = ledger.open_sync("people", "contacts").number
         assert ledger.doubted == 0
         assert mark_of(ledger, sync, ANA) == OLD
 
@@ -94,46 +96,56 @@ def test_a_closed_intent_leaves_doubt_only_where_it_is_told(
     tmp_path: Path, doubtful: list[RowKey], left: bytes | None
 ) -> None:
     with opened(tmp_path / "l.db") as ledger:
-        sync = ledger.open_sync("people", "contacts")
+        sync = ledger.open_sync("people", "contacts").number
         deliver(ledger, sync, ANA, OLD)
         intent = ledger.intend(sync, Action.UPSERT, [(ANA, "ana@x.com", NEW)])
         ledger.close_intent(sync, intent, [(key, "ana@x.com") for key in doubtful])
         ledger.commit()
     with opened(tmp_path / "l.db") as ledger:
-        sync = ledger.open_sync("people", "contacts")
+        sync = ledger.open_sync("people", "contacts").number
         assert mark_of(ledger, sync, ANA) == left
 
 
 def test_a_sync_opens_in_the_middle_of_another_ones_transaction(tmp_path: Path) -> None:
     path = tmp_path / "l.db"
     with opened(path) as ledger:
-        guests = ledger.open_sync("guests", "contacts")
+        guests = ledger.open_sync("guests", "contacts").number
         ledger.intend(guests, Action.UPSERT, [(BOB, "bob@x.com", NEW)])
         ledger.commit()
     with opened(path) as ledger:
-        people = ledger.open_sync("people", "contacts")
-        ledger.refuse(people, [(ANA, "invalid", "c", None, "m", {})])
-        guests = ledger.open_sync("guests", "contacts")
+        people = ledger.open_sync("people", "contacts").number
+        ledger.rejects.refuse(people, [(ANA, "invalid", "c", None, "m", {}, b"")], 1)
+        guests = ledger.open_sync("guests", "contacts").number
         assert ledger.doubted == 1
         ledger.intend(guests, Action.UPSERT, [(BOB, "bob@x.com", NEW)])
         # Dies without a commit: neither the reject nor the new intent is there, and the old doubt is.
     with opened(path) as ledger:
         ledger.open_sync("guests", "contacts")
         assert ledger.doubted == 1
-    with closing(sqlite3.connect(path)) as db:
-        assert db.execute("select count(*) from rejects").fetchone() == (0,)
+    assert places.query(path, "select count(*) from rejects") == [(0,)]
 
 
 def test_a_delivery_forgives_the_reject_and_a_refusal_counts_its_attempts(tmp_path: Path) -> None:
     with opened(tmp_path / "l.db") as ledger:
-        sync = ledger.open_sync("people", "contacts")
+        sync = ledger.open_sync("people", "contacts").number
         for _ in range(2):
-            ledger.refuse(sync, [(ANA, "rejected", "BAD", "name", "is bad", {"name": "x"})])
+            ledger.rejects.refuse(sync, [(ANA, "rejected", "BAD", "name", "is bad", {"name": "x"}, OLD)], 1)
         ledger.commit()
-        with closing(sqlite3.connect(tmp_path / "l.db")) as db:
-            assert db.execute("select attempts, code from rejects").fetchall() == [(2, "BAD")]
-            deliver(ledger, sync, ANA, NEW)
-            assert db.execute("select count(*) from rejects").fetchone() == (0,)
+        assert places.query(tmp_path / "l.db", "select attempts, code from rejects") == [(2, "BAD")]
+        deliver(ledger, sync, ANA, NEW)
+        assert places.query(tmp_path / "l.db", "select count(*) from rejects") == [(0,)]
+
+
+def test_a_reason_is_kept_without_what_no_database_keeps(tmp_path: Path) -> None:
+    with opened(tmp_path / "l.db") as ledger:
+        sync = ledger.open_sync("people", "contacts").number
+        ledger.rejects.refuse(
+            sync, [(ANA, "rejected", "B\0", "n\ud800", "a\0b\ud800c", {"name": "x"}, OLD)], ledger.run
+        )
+        ledger.end_run(1, "stopped\0", 0, {})
+    kept = places.query(tmp_path / "l.db", "select code, field, message from rejects")
+    assert kept == [("B\ufffd", "n?", "a\ufffdb?c")]
+    assert places.query(tmp_path / "l.db", "select ending from runs") == [("stopped\ufffd",)]
 
 
 def test_another_account_is_refused(tmp_path: Path) -> None:
@@ -155,9 +167,7 @@ def test_a_stream_keeps_its_object(tmp_path: Path) -> None:
 def test_a_format_of_another_version_is_refused(tmp_path: Path) -> None:
     with opened(tmp_path / "l.db"):
         pass
-    with closing(sqlite3.connect(tmp_path / "l.db")) as db:
-        db.execute("update meta set value='99' where name='schema_version'")
-        db.commit()
+    places.query(tmp_path / "l.db", "update meta set value='99' where name='schema_version'")
     with pytest.raises(Misconfigured, match="schema version 99"), opened(tmp_path / "l.db"):
         pass
 
@@ -168,12 +178,17 @@ def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_a_sqlite_that_is_too_old_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    with pytest.raises(Misconfigured, match=r"the ledger needs 3\.35 or newer"):
+        SqliteDatabase(tmp_path / "l.db")
+
+
 def test_a_failing_file_is_a_fault(tmp_path: Path) -> None:
     with opened(tmp_path / "l.db") as ledger:
-        sync = ledger.open_sync("people", "contacts")
+        sync = ledger.open_sync("people", "contacts").number
         ledger.commit()
-        with closing(sqlite3.connect(tmp_path / "l.db", isolation_level=None)) as db:
-            db.execute("drop table records")
+        places.query(tmp_path / "l.db", "drop table records")
         with pytest.raises(Fault, match=r"the ledger .* failed"):
             deliver(ledger, sync, ANA, OLD)
         with pytest.raises(Fault, match=r"the ledger .* failed"):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import sqlite3
+from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,24 +12,23 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from penstock.errors import MalformedInput
+from penstock.errors import InvalidRecord, MalformedInput
 from penstock.lenient import OddRecord, Unreadable, members, read_odd
-from penstock.mapping import decode_record
-from tests.core.sim import World, record_line, run, schema_line, state_line
+from penstock.mapping import RecordMapper, decode_record, kept
+from penstock.records import MODES, Action, Json
+from tests.core import places
+from tests.core.parts import no_ask, parts
+from tests.core.sim import LIMITS, SYNC, Memory, World, record_line, run, schema_line, state_line
 
 CANARY = "zanzibar"
+COLUMNS: Mapping[str, Json] = {"id": {"type": "integer"}, "email": {}, "name": {}}
 BEFORE = [schema_line(), record_line(1, "a@x.com", "a"), state_line(1)]
 AFTER = [record_line(2, "b@x.com", "b"), state_line(2)]
 
 
 def rejects(path: Path) -> dict[str, tuple[str, str | None, str, str]]:
-    db = sqlite3.connect(path)
-    found = {
-        key: (code, field, message, record)
-        for key, code, field, message, record in db.execute("select row_key, code, field, message, record from rejects")
-    }
-    db.close()
-    return found
+    found = places.query(path, "select row_key, code, field, message, record from rejects")
+    return {key: (code, field, message, record) for key, code, field, message, record in found}
 
 
 def line_of(record: bytes) -> bytes:
@@ -175,7 +175,7 @@ NOISE = st.binary(max_size=40) | st.lists(PIECES, max_size=20).map(b"".join)
 RECORDS = st.builds(lambda a, b: line_of(b'{"id": 9, "email": %b, "name": %b}' % (a, b)), NOISE, NOISE)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given((NOISE | RECORDS).map(lambda line: line.replace(b"\n", b"")))
 @example(b'{"type": "RECORD", "stream": "zanzibar", "record": {}}')
 def test_any_line_is_taken_or_refused_by_its_number(tmp_path: Path, line: bytes) -> None:
@@ -243,3 +243,38 @@ def test_what_an_odd_record_keeps() -> None:
     assert record["b"] == Decimal("1.10")
     assert isinstance(record["a"], Unreadable)
     assert isinstance(record["c"], Unreadable)
+
+
+def test_a_mark_of_removal_that_is_no_value_removes_nothing(tmp_path: Path) -> None:
+    """Data frames write NaN where there is nothing: an object must not go for it."""
+    path, world = tmp_path / "ledger.db", World()
+    removal = line_of(b'{"id": 1, "email": "a@x.com", "name": "a", "_sdc_deleted_at": NaN}')
+    mirror = replace(SYNC, strategy=replace(MODES["mirror"], removed=Action.DELETE))
+    assert run([*BEFORE, removal, *AFTER], world, path, sync_for=lambda _: mirror).stop is None
+    assert {key: why[:2] for key, why in rejects(path).items()} == {"[1]": ("unreadable", "_sdc_deleted_at")}
+    assert len(world.objects) == 2
+
+
+def test_what_a_stream_map_makes_is_looked_at_too() -> None:
+    mapper = RecordMapper(SYNC, Memory(LIMITS).form(SYNC, None, (), no_ask), COLUMNS, ["id"])
+    for odd in (float("nan"), float("inf"), "\ud800", Decimal("NaN"), {"a": [float("nan")]}):
+        source = mapper.peek_record({"id": 1, "email": "a@x.com", "name": odd})
+        assert source.key == "[1]"
+        assert isinstance(source.record, OddRecord)
+        with pytest.raises(InvalidRecord) as caught:
+            mapper.map(source.record)
+        assert (caught.value.code, caught.value.field, caught.value.row_key) == ("unreadable", "name", "[1]")
+        assert isinstance(kept(source.record), bytes)
+    assert mapper.peek_record({"id": float("nan")}).key is None
+    plain = {"id": 1, "email": "a@x.com", "name": 1.5}
+    assert mapper.peek_record(plain).record is plain
+
+
+def test_an_odd_row_that_waits_is_not_merged_with_a_newer_one(tmp_path: Path) -> None:
+    """Its text is what is kept of it, and a text cannot take over another's values."""
+    with parts(tmp_path / "ledger.db") as core:
+        odd, new = of(b'"old"', b', "more": NaN'), record_line(9, "z@x.com", "new")
+        core.reader.feed(b"\n".join([schema_line(), odd, new, state_line(1), b""]))
+        assert core.turns(5.0) == [b'{"position": 1}']
+        assert [fields["name"] for _, fields in core.world.history] == ["old", "new"]
+        assert core.counts.get("coalesced", 0) == 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 
 from penstock.policy import Policy
 from penstock.records import FieldRule, Limits
+from tests.core import places
 from tests.core.sim import FIELDS, SYNC, Ending, World, activate_line, record_line, run, schema_line, state_line
 
 CASES = int(os.environ.get("PENSTOCK_CRASH_CASES", "400"))
@@ -58,12 +58,8 @@ def position_of(ending: Ending) -> int:
 
 
 def rejects(path: Path) -> dict[int, dict[str, object]]:
-    db = sqlite3.connect(path)
-    found = {
-        json.loads(key)[0]: json.loads(record) for key, record in db.execute("select row_key, record from rejects")
-    }
-    db.close()
-    return found
+    found = places.query(path, "select row_key, record from rejects")
+    return {json.loads(key)[0]: json.loads(record) for key, record in found}
 
 
 def check_final(history: list[Version], world: World, path: Path) -> None:
@@ -308,5 +304,22 @@ def test_a_version_that_an_earlier_run_had_begun_proves_nothing(tmp_path: Path) 
         [schema_line(), record_line(1, "a@example.com", "a", 7), record_line(2, "b@example.com", "bad", 7)], world, path
     )
     resumed = run([schema_line(), record_line(3, "c@example.com", "a", 7), activate_line(7)], world, path)
-    assert resumed.counts == {"read": 1, "created": 1}
+    assert resumed.counts == {"read": 1, "created": 1, "replayed": 1, "rejected": 1}
     assert list(rejects(path)) == [2]
+
+
+@pytest.mark.parametrize(("email", "field"), [(f"{'a' * 1000}@example.com", "email"), ("a\0b@example.com", "email")])
+def test_a_match_value_that_no_index_takes_is_a_reject(tmp_path: Path, email: str, field: str) -> None:
+    world, path = World(), tmp_path / "l.db"
+    ending = run([schema_line(), record_line(1, email, "a"), record_line(2, "b@example.com", "b")], world, path)
+    assert ending.counts == {"read": 2, "created": 1, "invalid": 1}
+    assert places.query(path, "select code, field from rejects") == [("odd_match", field)]
+
+
+def test_a_key_that_no_index_takes_is_a_reject(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "l.db"
+    long = record_line(1, "a@example.com", "a").replace(b'"id": 1', b'"id": "' + b"x" * 1000 + b'"')
+    for _ in range(2):
+        ending = run([schema_line(), long, record_line(2, "b@example.com", "b")], world, path)
+        assert ending.counts["invalid"] == 1
+    assert places.query(path, "select code, field from rejects") == [("long_key", "id")]

@@ -54,5 +54,5 @@ def meltano(environment: dict[str, str]) -> Callable[..., subprocess.CompletedPr
 
 def penstock(*arguments: str) -> str:
     """Run the `penstock` command and return what it prints."""
-    command = [sys.executable, "-m", "penstock.cli", *arguments]
+    command = [sys.executable, "-m", "penstock.upkeep_cli", *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -36,7 +36,7 @@ def test_the_readme_shows_what_the_ledger_holds_after_the_demo() -> None:
     told = ""
     for command in re.findall(r"^\$ \.venv/bin/penstock (.*)$", shown[1], re.MULTILINE):
         told += f"$ .venv/bin/penstock {command}\n"
-        run = [sys.executable, "-m", "penstock.cli", *command.split()]
+        run = [sys.executable, "-m", "penstock.upkeep_cli", *command.split()]
         told += subprocess.run(run, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     assert blotted(told) == blotted(shown[1])
 

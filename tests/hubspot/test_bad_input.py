@@ -85,7 +85,10 @@ def test_what_is_right_is_delivered(tmp_path: Path, sandbox: Sandbox) -> None:
             {"syncs": synced(mode="miror", nulls="x")},
             ["people.mode: expected upsert or", "nulls: expected", "2 mistakes"],
         ),
-        ({"syncs": synced(mode="mirror")}, ["does not know how to archive contacts", "use a mode that needs none"]),
+        (
+            {"syncs": synced(mode="mirror")},
+            ["does not know how to archive contacts", "what it knows is find, read, update, upsert"],
+        ),
         ({"syncs_file": "syncs.yml"}, ["settings syncs and syncs_file are both given"]),
         ({"syncs": None, "syncs_file": "none.yml"}, ["setting syncs_file: cannot read"]),
         ({"ledger_path": "config.json/ledger.db"}, ["config.json/ledger.db cannot be made", "setting ledger_path"]),

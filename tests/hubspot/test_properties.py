@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from contextlib import suppress
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -150,7 +150,7 @@ def arrived(name: str, value: object) -> object:
     """Send one value through mapper and encode, and read it back out of the request's body."""
     destination, sync = DESTINATION
     _, match, _, body, _ = MAPPERS[name].map({"id": 1, "mail": "a@example.com", name: value})
-    ready = dataclasses.replace(row(sync, match), body=body)
+    ready = msgspec.structs.replace(row(sync, match), body=body)
     inputs = sent(destination.encode(batch(sync, Action.UPSERT, [ready])))["inputs"]
     assert len(inputs) == 1
     return inputs[0]["properties"][name]

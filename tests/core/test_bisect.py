@@ -1,0 +1,45 @@
+"""A batch that the destination refuses whole is halved until the rows that spoil it stand alone."""
+
+from __future__ import annotations
+
+import tempfile
+from math import ceil, log2
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from penstock.records import Limits
+from tests.core.sim import Ending, World, record_line, run, schema_line, state_line
+from tests.core.test_promise import rejects
+
+HUNDRED = Limits(rows=100, body_bytes=10**6, concurrency=4, requests=10**6, window=10)
+
+
+def poisoned(folder: Path, spoilt: set[int], rows: int = 100) -> tuple[World, Ending]:
+    world = World()
+    lines = [record_line(n, f"p{n}@example.com", "poison" if n in spoilt else "a") for n in range(rows)]
+    ending = run([schema_line(), *lines, state_line(1)], world, folder / "l.db", chunk=10**6, limits=HUNDRED)
+    return world, ending
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 10])
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_exactly_the_bad_rows_are_refused_at_a_bounded_price(count: int, data: st.DataObject) -> None:
+    spoilt = data.draw(st.sets(st.integers(0, 99), min_size=count, max_size=count))
+    with tempfile.TemporaryDirectory() as folder:
+        world, ending = poisoned(Path(folder), spoilt)
+        assert set(rejects(Path(folder) / "l.db")) == spoilt
+    assert len(world.objects) == 100 - count
+    assert len(world.history) == 100 - count, "a good row was sent twice"
+    assert len(ending.requests) - 1 <= 2 * ceil(log2(100)) * count
+    assert len(ending.states) == 1
+
+
+def test_being_halved_is_no_failure_of_a_row(tmp_path: Path) -> None:
+    _, ending = poisoned(tmp_path, {0, 33, 66, 99})
+    assert ending.stop is None
+    assert ending.counts["rejected"] == 4
+    assert "retried" not in ending.counts

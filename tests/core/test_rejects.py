@@ -1,0 +1,148 @@
+"""Refused rows: tried again on every run, once a day when the refusal repeats, parked in the end; never lost."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from penstock.records import FieldRule
+from penstock.rejects import DAY
+from tests.core.sim import FIELDS, SYNC, Ending, World, activate_line, record_line, run, schema_line, state_line
+from tests.core.test_promise import rejects
+
+BAD = [schema_line(), record_line(1, "p1@example.com", "bad"), state_line(1)]
+NOTHING_NEW = [schema_line(), state_line(2)]
+
+
+def again(world: World, path: Path, lines: list[bytes], days: float = 0.0, **how: object) -> dict[str, int]:
+    world.wall += days * DAY
+    ending: Ending = run(lines, world, path, **how)  # type: ignore[arg-type]
+    assert ending.stop is None
+    return ending.counts
+
+
+def test_a_refused_row_is_tried_on_the_next_run_then_once_a_day_then_parked(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "l.db"
+    assert again(world, path, BAD) == {"read": 1, "rejected": 1}
+    assert again(world, path, BAD) == {"read": 1, "rejected": 1}
+    assert again(world, path, BAD) == {"read": 1, "waiting": 1}
+    assert again(world, path, BAD, days=0.9) == {"read": 1, "waiting": 1}
+    assert again(world, path, BAD, days=0.2) == {"read": 1, "rejected": 1}
+    assert again(world, path, BAD, days=14) == {"read": 1, "rejected": 1}
+    assert again(world, path, BAD, days=100) == {"read": 1, "parked": 1}
+    assert list(rejects(path)) == [1]
+
+
+def test_a_change_of_the_row_or_of_the_mapping_ends_the_waiting(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "l.db"
+    for _ in range(2):
+        again(world, path, BAD)
+    worse = [schema_line(), record_line(1, "p1@example.com", "bad, still"), state_line(1)]
+    assert again(world, path, worse) == {"read": 1, "rejected": 1}
+    fixed = replace(SYNC, fields={**FIELDS, "name": FieldRule(None, "good")})
+    assert again(world, path, worse, sync_for=lambda _: fixed) == {"read": 1, "created": 1}
+    assert rejects(path) == {}
+
+
+def test_a_row_that_the_tap_sends_no_more_is_replayed_from_the_ledger(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "l.db"
+    again(world, path, BAD)
+    assert again(world, path, NOTHING_NEW) == {"replayed": 1, "rejected": 1}
+    assert again(world, path, NOTHING_NEW) == {}
+    assert again(world, path, NOTHING_NEW, days=1) == {"replayed": 1, "rejected": 1}
+    fixed = replace(SYNC, fields={**FIELDS, "name": FieldRule(None, "good")})
+    assert again(world, path, NOTHING_NEW, days=1, sync_for=lambda _: fixed) == {"replayed": 1, "created": 1}
+    assert [o["name"] for o in world.objects.values()] == ["good"]
+    assert rejects(path) == {}
+
+
+def test_a_replay_never_overtakes_a_fresher_version(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "l.db"
+    again(world, path, BAD)
+    fixed = replace(SYNC, fields={"email": FieldRule("email"), "mark": FieldRule("name")})
+    fresh = [schema_line(), record_line(1, "p1@example.com", "fresh"), state_line(2)]
+    counts = again(world, path, fresh, sync_for=lambda _: fixed, faults=0.5)
+    assert "replayed" not in counts
+    assert [o["mark"] for o in world.objects.values()] == ["fresh"]
+    assert rejects(path) == {}
+
+
+def test_what_we_refuse_ourselves_is_looked_at_on_every_run(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "l.db"
+    null = [schema_line(), record_line(1, None, "a"), state_line(1)]
+    for _ in range(3):
+        assert again(world, path, null) == {"read": 1, "invalid": 1}
+    assert again(world, path, NOTHING_NEW) == {"replayed": 1, "invalid": 1}
+
+
+def test_a_complete_read_drops_the_rejects_of_rows_that_are_gone_and_keeps_those_that_wait(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "l.db"
+
+    def rows(version: int, *keys: int) -> list[bytes]:
+        return [
+            schema_line(),
+            *(record_line(n, f"p{n}@example.com", "bad", version) for n in keys),
+            record_line(9, "p9@example.com", "a", version),
+            activate_line(version),
+        ]
+
+    # The version stands beside the record, not in it, so the record is the same on every run.
+    for version in (1, 2):
+        again(world, path, rows(version, 1, 2))
+    counts = again(world, path, rows(3, 1))
+    assert counts == {"read": 2, "unchanged": 1, "waiting": 1, "rejects_dropped": 1}
+    assert list(rejects(path)) == [1]
+
+
+def test_a_repeated_refusal_is_no_new_one_for_the_verdict(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "l.db"
+    rows = [record_line(n, f"p{n}@example.com", "bad") for n in range(25)]
+    assert run([schema_line(), *rows], world, path).stop is not None
+    assert run([schema_line(), *rows], world, path).stop is None
+    assert len(rejects(path)) == 25
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.tuples(st.integers(1, 3), st.sampled_from(["a", "b", "bad", "poison"])), max_size=6),
+            st.integers(1, 80),
+            st.sampled_from([0.0, 0.5, 1.0, 15.0]),
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+    st.integers(0, 2**32),
+)
+def test_the_last_version_read_wins_or_is_the_reject_over_many_runs(
+    runs: list[tuple[list[tuple[int, str]], int, float]], seed: int
+) -> None:
+    """An incremental source: each run reads only what is new, or what its last run did not get acknowledged."""
+    with tempfile.TemporaryDirectory() as folder:
+        world, path = World(), Path(folder) / "l.db"
+        history: list[tuple[int, str]] = []
+        done = 0
+        for new, crash_at, days in runs:
+            history += new
+            for crash in (crash_at, None):
+                world.wall += days * DAY
+                lines = [schema_line()]
+                for n, (key, name) in enumerate(history[done:], done + 1):
+                    lines += [record_line(key, f"p{key}@example.com", name), state_line(n)]
+                ending = run(lines, world, path, seed, faults=0.2, crash_at=crash)
+                if ending.states:
+                    done = int(json.loads(ending.states[-1])["position"])
+            assert done == len(history)
+        kept = rejects(path)
+        for key, name in dict(history).items():
+            if name in ("bad", "poison"):
+                assert kept[key]["name"] == name
+            else:
+                assert key not in kept
+                assert [o["name"] for o in world.objects.values() if o["email"] == f"p{key}@example.com"] == [name]

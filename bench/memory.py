@@ -23,7 +23,7 @@ import msgspec
 import requests
 from requests.auth import AuthBase
 
-from penstock.errors import NoAnswer, Stop
+from penstock.delivery import Answer
 from penstock.ledger import Ledger
 from penstock.records import (
     Abilities,
@@ -153,7 +153,7 @@ class DirectSender:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._answers: deque[tuple[int, Response | NoAnswer | Stop]] = deque()
+        self._answers: deque[tuple[int, Answer]] = deque()
         self._readable, self._writable = os.pipe()
         os.set_blocking(self._readable, False)
         os.set_blocking(self._writable, False)
@@ -166,7 +166,7 @@ class DirectSender:
             os.write(self._writable, b".")
             self._told = True
 
-    def take(self) -> list[tuple[int, Response | NoAnswer | Stop]]:
+    def take(self) -> list[tuple[int, Answer]]:
         """Return the answers that came since the last call."""
         if self._told:
             os.read(self._readable, 4096)

@@ -224,10 +224,15 @@ class Delivery:
         if self._settlement.dirty_since is None:
             return
         waited = self._now - self._settlement.dirty_since >= self.policy.commit_age
-        lanes_free = len(self._in_flight) < self._destination.limits.concurrency
-        starving = lanes_free and bool(self._intended or self._sendable)
-        if waited or flush or starving or self._ledger.dirty >= self.policy.commit_rows:
+        if waited or flush or self._fills_the_lanes or self._ledger.dirty >= self.policy.commit_rows:
             self._commit()
+
+    @property
+    def _fills_the_lanes(self) -> bool:
+        """Tell whether a commit now would occupy every free lane; until then, more rows may share its flush."""
+        lanes = self._destination.limits.concurrency if self._limit_known else 1
+        free = lanes - len(self._in_flight)
+        return 0 < free <= len(self._intended) + len(self._sendable)
 
     def _commit(self) -> None:
         self._settlement.commit()

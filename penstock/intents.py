@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 
+import msgspec
+
 from penstock.records import Action, RowKey
 from penstock.store import Store
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Intents:
@@ -45,8 +49,8 @@ class Intents:
                 sync,
                 run,
                 action.value,
-                json.dumps([key for key, _, _ in rows]),
-                json.dumps([match for _, match, _ in rows]),
+                _encode([key for key, _, _ in rows]).decode(),
+                _encode([match for _, match, _ in rows]).decode(),
                 b"".join(mark for _, _, mark in rows),
                 self._wall(),
             ),

@@ -7,12 +7,12 @@ every record, changed or not: the fingerprint of the mapped payload is what deci
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from penstock import __version__
 from penstock.errors import InvalidRecord, Misconfigured

@@ -20,7 +20,8 @@ class Policy:
     """answers that ask for patience, without a success between them, before they count as failures"""
     unacknowledged: int = 3
     """times that answers may leave a row out before it is kept as a reject"""
-    commit_rows: int = 1_000
+    commit_rows: int = 2_000
+    """writes to the ledger in one transaction; each row is two of them, its intent and its end"""
     commit_age: float = 0.05
     hopeless: int = 500
     """first rows all refused: then the mapping is wrong, not the rows"""

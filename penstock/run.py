@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -110,7 +111,11 @@ class Run:
         self._input_error: Stop | None = None
         self._destination = settings.destination()
         http = Http(
-            settings.base_url(), settings.auth(), f"penstock/{__version__} ({settings.name})", ca_file=self._ca_file()
+            settings.base_url(),
+            settings.auth(),
+            f"penstock/{__version__} ({settings.name})",
+            ca_file=self._ca_file(),
+            deadline=self._seconds("request_timeout"),
         )
         self._ask = Asker(http, self._destination.limits.window)
         self._checkpoint = Checkpoint()
@@ -123,6 +128,12 @@ class Run:
         self._next_progress = time.monotonic() + PROGRESS_INTERVAL
         # The signal's own byte ends the wait in `select`; the handler alone would not.
         signal.set_wakeup_fd(self._sender.wakeup_fd(), warn_on_full_buffer=False)
+
+    def _seconds(self, setting: str) -> float:
+        given = self._settings.config.get(setting, 60.0)
+        if not isinstance(given, int | float | Decimal) or given <= 0:
+            raise Misconfigured(f"setting {setting}: expected a number of seconds above 0")
+        return float(given)
 
     def _ca_file(self) -> Path | None:
         name = self._settings.config.get("ca_file")

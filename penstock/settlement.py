@@ -95,7 +95,8 @@ class Settlement:
         self._ledger = ledger
         self._checkpoint = checkpoint
         self._lanes = lanes
-        self._settled: list[tuple[Epoch, int]] = []
+        self._settled: dict[Epoch, int] = {}
+        """receipts that count once the transaction is committed"""
 
     def open(self, sync: Sync, mapping: bytes, rules: bytes) -> OpenSync:
         """Start a sync. Raises Misconfigured when the ledger knows the stream as another object's."""
@@ -160,7 +161,7 @@ class Settlement:
         """End a row that waited and turned out to be what was last delivered."""
         opened.counts["unchanged"] += 1
         self._forgive(opened, [row.key])
-        self._finish(row)
+        self._finish((row,))
 
     def delivered(self, opened: OpenSync, rows: Sequence[tuple[Row, Delivered]]) -> None:
         """End rows that the destination took."""
@@ -184,8 +185,7 @@ class Settlement:
             opened.counts["removed"] += len(gone)
             self._ledger.remove(opened.number, gone)
         self._touch()
-        for row, _ in rows:
-            self._finish(row)
+        self._finish(row for row, _ in rows)
 
     def existing(self, opened: OpenSync, row: Row) -> None:
         """End a row whose object was there before and is left as it is; from now on it is known."""
@@ -193,7 +193,7 @@ class Settlement:
         self._ledger.deliver(
             opened.number, [(row.key, row.match, row.fingerprint, row.source_mark, row.destination_id)]
         )
-        self._finish(row)
+        self._finish((row,))
 
     def not_sent(self, opened: OpenSync, row: Row) -> None:
         """End a row for whose change the sync's mode does nothing."""
@@ -201,7 +201,7 @@ class Settlement:
         if row.removed:
             self._ledger.mark_left(opened.number, [row.key])
         self._forgive(opened, [row.key])
-        self._finish(row)
+        self._finish((row,))
 
     def put_off(self, opened: OpenSync, epoch: Epoch, why: str) -> None:
         """End a row that was refused before just as it is, and is not to be tried again yet: it is a reject already."""
@@ -211,7 +211,7 @@ class Settlement:
     def superseded(self, opened: OpenSync, epochs: Sequence[Epoch]) -> None:
         """End a removal that was kept back, and whose row has come again since."""
         opened.counts["coalesced"] += 1
-        self._settled += [(epoch, 1) for epoch in epochs]
+        self._count(epochs)
         self._touch()
 
     def rejected(self, opened: OpenSync, rows: Sequence[tuple[Row, Rejected]], kind: str) -> None:
@@ -223,8 +223,7 @@ class Settlement:
             self._ledger.run,
         )
         self._touch()
-        for row, _ in rows:
-            self._finish(row)
+        self._finish(row for row, _ in rows)
 
     def intend(self, opened: OpenSync, batch: Batch) -> None:
         """Note that a batch is about to be sent; it may be once this is committed."""
@@ -271,7 +270,7 @@ class Settlement:
         """Make everything durable, then let the receipts count."""
         self._ledger.commit()
         self.dirty_since = None
-        for epoch, rows in self._settled:
+        for epoch, rows in self._settled.items():
             self._checkpoint.settle(epoch, rows)
         self._settled.clear()
 
@@ -279,10 +278,18 @@ class Settlement:
         if self._ledger.rejects.forgive(opened.number, keys):
             self._touch()
 
-    def _finish(self, row: Row) -> None:
-        self._settled += [(epoch, 1) for epoch in row.epochs]
+    def _finish(self, rows: Iterable[Row]) -> None:
+        leave = self._lanes.leave
+        for row in rows:
+            self._count(row.epochs)
+            if freed := leave(row):
+                self.released += freed
         self._touch()
-        self.released += self._lanes.leave(row)
+
+    def _count(self, epochs: Sequence[Epoch]) -> None:
+        settled = self._settled
+        for epoch in epochs:
+            settled[epoch] = settled.get(epoch, 0) + 1
 
     def _touch(self) -> None:
         if self.dirty_since is None:

@@ -75,6 +75,12 @@ CORE_SETTINGS = [
         default=14,
         description="Days of the same refusal after which a row is only tried when it changes or on `penstock retry`.",
     ),
+    th.Property(
+        "request_timeout",
+        th.NumberType,
+        default=60,
+        description="Seconds that a request may take in all, from connecting to the last byte of its answer.",
+    ),
     th.Property("ca_file", th.StringType, description="A file with the certificates of the CAs to trust instead."),
 ]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import yaml
@@ -227,7 +228,7 @@ def _text(at: str, value: object, mistakes: list[str]) -> str:
 
 
 def _share(at: str, value: object, mistakes: list[str], otherwise: float) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and 0 <= value <= 1:
         return float(value)
     mistakes.append(f"{at}: expected a number between 0 and 1")
     return otherwise

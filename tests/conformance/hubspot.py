@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,16 +12,8 @@ from penstock.conformance.adapter import Adapter, Json, Pair, Says
 from penstock.conformance.wire import Request, Response
 from penstock_sandbox.handle import Sandbox
 from penstock_sandbox.server import running
-from tests.hubspot.process import COMMAND, command, environment, settings_for
+from tests.hubspot.process import command, environment, settings_for
 
-SHORTER = """
-import sys
-from penstock.http import Http
-from target_hubspot.target import TargetHubSpot
-Http.__init__.__kwdefaults__["deadline"] = float(sys.argv.pop(1))
-TargetHubSpot.cli()
-"""
-"""The target as it is, but for the deadline of a call: it is no setting, and a minute is too long to wait for."""
 FIELDS = {"email": "mail", "firstname": "value", "lead_score": "score"}
 SYNCS = {"people": {"object": "contacts", "match": "email", "fields": FIELDS}}
 COLUMNS = {"id": {"type": "string"}, **{name: {"type": ["string", "null"]} for name in ("mail", "value", "score")}}
@@ -49,8 +40,7 @@ class HubSpotAdapter(Adapter):
     sandbox: Sandbox
 
     def command(self, folder: Path, url: str) -> list[str]:
-        arguments = command(folder, settings_for(self.sandbox, api_url=url, syncs=SYNCS))[len(COMMAND) :]
-        return [sys.executable, "-c", SHORTER, str(self.deadline), *arguments]
+        return command(folder, settings_for(self.sandbox, api_url=url, syncs=SYNCS, request_timeout=self.deadline))
 
     def environment(self) -> Mapping[str, str]:
         return environment()

@@ -12,6 +12,5 @@ from tests.conformance.hubspot import HubSpotAdapter
 class TestTargetHubSpot(TargetConformance):
     adapter = HubSpotAdapter()
     known_failures: ClassVar[Mapping[str, str]] = {
-        "test_f07_an_answer_that_drips": "the deadline of a call begins anew with each byte of the headers",
         "test_f11_too_many_requests": "Retry-After is not read: the wait is that of the policy which the body names",
     }

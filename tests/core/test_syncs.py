@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,13 @@ def test_a_whole_sync_is_read() -> None:
         "plan": FieldRule(None, "gold"),
     }
     assert parse_syncs(GOOD) == {"people": Sync("people", "contacts", "email", fields, "skip", 0.5)}
+
+
+def test_a_share_may_come_as_singer_sdk_reads_it() -> None:
+    """It reads the numbers of a configuration file as decimals."""
+    [sync] = parse_syncs({"people": {"max_rejected_share": Decimal("0.25")}}).values()
+    assert sync.max_rejected_share == 0.25
+    assert isinstance(sync.max_rejected_share, float)
 
 
 def test_an_entry_without_options_takes_the_defaults() -> None:

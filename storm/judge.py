@@ -71,9 +71,9 @@ class Judge:
         """Judge after a run that came to its end: every row is there as it is in the source now, or is a reject."""
         found: list[Finding] = []
         there = by_key(objects)
-        for key, held in there.items():
+        for row, held in there.items():
             if len(held) > 1:
-                found.append(Finding("duplicate", f"row {key} has {len(held)} objects"))
+                found.append(Finding("duplicate", f"row {row} has {len(held)} objects"))
         for key, version in now.items():
             if not self._is_there(version, there, rejects):
                 known = key[1] in there or key in rejects
@@ -85,9 +85,7 @@ class Judge:
                 found.append(Finding("stale", f"{version} was delivered and an older reject is still kept"))
         return found
 
-    def _is_there(
-        self, version: Version, there: Mapping[int, Objects], rejects: Mapping[Key, str]
-    ) -> bool:
+    def _is_there(self, version: Version, there: Mapping[int, Objects], rejects: Mapping[Key, str]) -> bool:
         if version.refused:
             return rejects.get((version.stream, version.key)) == version.name
         objects = there.get(version.key, ())
@@ -122,7 +120,8 @@ def doubtful_in(ledger: Path) -> frozenset[Key]:
 def _rows(ledger: Path, sql: str) -> list[tuple[str, ...]]:
     if not ledger.exists():
         return []
-    with closing(sqlite3.connect(ledger)) as db:
+    # Read only: the last connection that closes a file would else write its log into it, and hide what a death left.
+    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as db:
         try:
             return db.execute(sql).fetchall()
         except sqlite3.OperationalError:  # the run died before the tables were made

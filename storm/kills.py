@@ -1,4 +1,4 @@
-"""A real target-hubspot killed at its n-th write, fsync, send or connect: `python -m storm.kills --seed 4711 --count 500`.
+"""A real target-hubspot killed at its n-th write, fsync, send or connect: `python -m storm.kills --count 500`.
 
 strace delivers SIGKILL when a thread of the target enters the n-th call of a kind, for n from the first on until a run
 is not killed any more; then from the first again, over other rows. Every few kills a run is left alone to its end, and
@@ -40,7 +40,9 @@ def has_strace() -> bool:
     """Tell whether strace is there and may trace."""
     if shutil.which("strace") is None:
         return False
-    return subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], check=False, capture_output=True).returncode == 0
+    return (
+        subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], check=False, capture_output=True).returncode == 0
+    )
 
 
 class Places:
@@ -48,15 +50,18 @@ class Places:
 
     def __init__(self, strides: dict[str, int] | None = None) -> None:
         self._next = dict.fromkeys(CALLS, 1)
-        self._strides = strides or {"pwrite64": 5, "write": 3}
+        self._strides = {"pwrite64": 5, "write": 3} if strides is None else strides
 
     def __iter__(self) -> Iterator[tuple[str, int]]:
         while True:
-            for call in CALLS:
+            for call in list(self._next):
                 yield call, self._next[call]
 
     def struck(self, call: str, *, killed: bool) -> None:
         """Go on to the next place of a kind of call; SQLite writes many pages, so of some not every one is taken."""
+        if not killed and self._next[call] == 1:
+            del self._next[call]  # it is never made here: SQLite may be built to use fsync or fdatasync
+            return
         stride = self._strides.get(call, 1)
         self._next[call] = self._next[call] + stride if killed else 1 + self._next[call] % stride
 

@@ -52,10 +52,17 @@ def states_in(stdout: bytes) -> list[dict[str, int]]:
     return [json.loads(line) for line in stdout.split(b"\n")[:-1]]
 
 
-def started(command: Sequence[str], folder: Path, lines: Sequence[bytes]) -> subprocess.Popen[bytes]:
+def started(
+    command: Sequence[str], folder: Path, lines: Sequence[bytes], stdout: int = subprocess.PIPE
+) -> subprocess.Popen[bytes]:
     """Start a target over some input, which comes from a file: nobody has to feed it."""
     (folder / "input.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
     with (folder / "input.jsonl").open("rb") as source:
         return subprocess.Popen(
-            command, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder, env=environment()
+            command,
+            stdin=source,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            cwd=folder,
+            env=environment(),
         )

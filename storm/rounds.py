@@ -1,7 +1,7 @@
 """Round after round of one real target: rows change, it dies or is told to stop, what it printed is held to be true.
 
-One ledger and one destination live through many rounds, so that a round costs one start of a process. Every few rounds a
-run is left alone to its end, and then everything is compared.
+One ledger and one destination live through many rounds, so that a round costs one start of a process. Every few rounds
+a run is left alone to its end, and then everything is compared.
 """
 
 from __future__ import annotations

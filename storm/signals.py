@@ -1,9 +1,9 @@
 """SIGTERM and SIGINT at random instants of a real target-hubspot: `python -m storm.signals --seed 4711 --count 1000`.
 
-Each round gives the target new versions of its rows, waits a random time and sends a signal, sometimes a second one soon
-after. What it printed is held against the destination at once; every tenth run is left alone to its end, and then all
-is compared. A signal during the start of the interpreter, before the target has installed its handlers, kills it as it
-kills any program; these are counted apart, as are runs that ended before their signal.
+Each round gives the target new versions of its rows, waits a random time and sends a signal, sometimes a second one
+soon after. What it printed is held against the destination at once; every tenth run is left alone to its end, and then
+all is compared. A signal during the start of the interpreter, before the target has installed its handlers, kills it as
+it kills any program; these are counted apart, as are runs that ended before their signal.
 """
 
 from __future__ import annotations

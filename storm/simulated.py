@@ -26,7 +26,7 @@ from penstock.retry import RetryPolicy
 from storm.figures import Option, arguments, figure, save_figures
 from storm.judge import Finding, Judge, doubtful_in, line_of, rejects_in
 from storm.source import Key, Reading, Source, Version, position_of
-from tests.core.sim import FIELDS, LIMITS, POINTS, SYNC, Ending, PointedLedger, World, run
+from tests.core.sim import LIMITS, POINTS, SYNC, Ending, PointedLedger, World, run
 
 SCORES = Sync("scores", "contacts", "email", fields={"email": FieldRule("email"), "score": FieldRule("name")})
 POLICY = Policy(retry=RetryPolicy(attempts=100), max_rows=50, judged_from=10**9, hopeless=10**9)
@@ -139,13 +139,15 @@ class Witness(World):
         now = len(self._read)
         held = self.objects.get(found or "", {})
         if found is not None and all(held.get(name) == value for name, value in fields.items()):
-            run, request = self._last[found, *fields]
+            place = (found, *fields)
+            run, request = self._last[place]
             if run < now and not self._changed_since(run, str(held["email"]), fields):
                 self.again.setdefault(run, set()).add(request)
                 self.rows_again += 1
         answer = super()._put(found, fields)
         if answer["outcome"] == "delivered":
-            self._last[str(answer["id"]), *fields] = (now, self.request)
+            place = (str(answer["id"]), *fields)
+            self._last[place] = (now, self.request)
         return answer
 
     def _changed_since(self, run: int, email: str, fields: dict[str, object]) -> bool:
@@ -253,15 +255,15 @@ def ram_disk() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder of our own is made in it
 
 
-def storm(seed: int, cycles: int, workers: int = 1, parts: Parts | None = None) -> Tale:
-    """Tell stories from a seed on, until so many deaths were survived."""
+def storm(seed: int, cycles: int, workers: int = 1, parts: Parts | None = None, *, until_found: bool = False) -> Tale:
+    """Tell stories from a seed on, until so many deaths were survived, or until something is found."""
     total = Tale(seed)
     with tempfile.TemporaryDirectory(dir=ram_disk()) as folder:
         tell = partial(play, folder=Path(folder), parts=parts)
         seeds = iter(range(seed * 1_000_000, (seed + 1) * 1_000_000))
         for tale in _tales(tell, seeds, workers):
             total.add(tale)
-            if total.cycles >= cycles:
+            if total.cycles >= cycles or (until_found and total.findings):
                 break
     return total
 
@@ -293,7 +295,9 @@ def main() -> int:
     kinds = Counter(finding.kind for _, finding in tale.findings)
     print(f"{tale.cycles} crash-and-resume cycles, {tale.runs} runs, {tale.cycles / seconds:.0f} cycles/s")
     print("deaths by point: " + ", ".join(f"{name} {tale.points[name]}" for name in POINTS))
-    print(f"lost {kinds['lost']}, duplicate {kinds['duplicate']}, stale {kinds['stale']}, sent again {dict(tale.resent)}")
+    print(
+        f"lost {kinds['lost']}, duplicate {kinds['duplicate']}, stale {kinds['stale']}, sent again {dict(tale.resent)}"
+    )
     print(f"objects left behind by a mirror whose row left while its creation was in doubt: {tale.orphans}")
     print(f"most batches sent again after one death, per lane: {tale.per_lane}")
     for seed, finding in tale.findings[:20]:

@@ -227,9 +227,7 @@ class SimSender:
         if fault == "503":
             return Response(503, {}, b"")
         rows = json.loads(request.body or b"[]")
-        if len(rows) > 0 and any(
-            str(value).startswith("poison") for _, fields in rows for value in fields.values()
-        ):
+        if len(rows) > 0 and any(str(value).startswith("poison") for _, fields in rows for value in fields.values()):
             return Response(400, {}, b"")
         answers = []
         self.world.request = number

@@ -97,6 +97,7 @@ def kills(seed: int, count: int) -> Tally:
                     if done:
                         break
             total.add(rounds.tally)
+            print(f"{killed(total)} of {count} kills, {len(total.findings)} findings", file=sys.stderr, flush=True)
             seed += 1
     return total
 

@@ -93,6 +93,7 @@ def signals(seed: int, count: int) -> Tally:
                     if n % FINISH_EVERY == 0 or n == count - total.rounds:
                         rounds.finish()
             total.add(rounds.tally)
+            print(f"{total.rounds} of {count} signals, {len(total.findings)} findings", file=sys.stderr, flush=True)
             seed += 1
     return total
 

@@ -5,7 +5,7 @@ MELTANO := .venv-meltano/bin/meltano
 PIP := -m pip --quiet --disable-pip-version-check --no-input
 SEED ?= 4711
 
-.PHONY: help setup demo test check format bench promise sandbox lock clean
+.PHONY: help setup demo test check format bench crash promise sandbox lock clean
 help: ## list what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -58,6 +58,11 @@ check: .venv/ready ## formatting, lint, types, layers
 
 format: .venv/ready ## let ruff format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+crash: .meltano/ready ## kill it a hundred thousand times; S=simulated SEED=4711 CYCLES=1000, or S=kills COUNT=20, for one
+	@for storm in $(if $(S),$(S),simulated kills signals meltano goodput); do \
+	  $(BIN)/python -m storm.$$storm --seed $(SEED) --save \
+	    $(if $(CYCLES),--cycles $(CYCLES)) $(if $(COUNT),--count $(COUNT)) || exit 1; done
 
 bench: .meltano/ready ## measure; B=name for one; writes bench/results.json and bench/RESULTS.md
 	@$(BIN)/python -m bench.run $(B)

@@ -22,18 +22,11 @@ from penstock import judgement
 from penstock.batching import Batcher, Lanes, halves
 from penstock.checkpoint import Checkpoint, Epoch
 from penstock.endings import Endings
-from penstock.errors import (
-    BatchRefused,
-    Fault,
-    NoAnswer,
-    Refusal,
-    Stop,
-    Throttled,
-    Unavailable,
-)
+from penstock.errors import BatchRefused, Fault, NoAnswer, Refusal, Stop, Throttled, Unavailable
 from penstock.intake import Intake
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
+from penstock.pace import Pace
 from penstock.policy import Policy
 from penstock.records import (
     Again,
@@ -51,7 +44,6 @@ from penstock.records import (
     Unknown,
 )
 from penstock.settlement import OpenSync, Settlement
-from penstock.throttle import Throttle
 
 Answer = Response | NoAnswer | Stop
 """a Stop: the request was not applied, and no other can be sent, for want of a token for instance"""
@@ -90,7 +82,7 @@ class Delivery:
         self._chance = chance or Random()  # noqa: S311 - jitter, no secret
         self._lanes = Lanes()
         self._batcher = Batcher(destination.limits, self.policy.batch_age)
-        self._throttle = Throttle(destination.limits.requests, destination.limits.window)
+        self.pace = Pace(destination.limits, self.policy, self._chance, ledger)
         self._settlement = Settlement(ledger, checkpoint, self._lanes)
         self._intake = Intake(destination, ledger, self._lanes, self._batcher, self._settlement)
         self._endings = Endings(ledger, self._lanes, self._settlement, self._intake, self.policy)
@@ -102,9 +94,6 @@ class Delivery:
         """batches whose answers are not durable yet: they still hold their lane, so a crash repeats one a lane"""
         self._waiting: list[tuple[float, int, list[Row]]] = []
         self._tickets = count(1)
-        self._throttled_in_a_row = 0
-        self._limit_known = False
-        """until the first answer has told the rate limit, one request at a time"""
         self._now = 0.0
 
     def open(self, sync: Sync, mapper: RecordMapper) -> OpenSync:
@@ -141,9 +130,8 @@ class Delivery:
         """Do everything that can be done without waiting. `flush` seals batches whatever their age."""
         self._now = self._settlement.now = now
         for ticket, answer in self._sender.take():
-            self._receive(self._in_flight.pop(ticket), answer)
+            self._receive(ticket, self._in_flight.pop(ticket), answer)
             self._answered += 1
-            self._limit_known = True
         while self._waiting and self._waiting[0][0] <= now:
             rows = heapq.heappop(self._waiting)[2]
             self._intake.again(rows, self.syncs[rows[0].sync.stream], now)
@@ -187,7 +175,7 @@ class Delivery:
             due.append(self._settlement.dirty_since + self.policy.commit_age)
         if self.stopped is None:
             if self._sendable and len(self._in_flight) < self._destination.limits.concurrency:
-                due.append(self._throttle.ready_at(now))
+                due.append(self.pace.ready_at(now))
             batch_due = self._batcher.next_due()
             if batch_due is not None:
                 due.append(batch_due)
@@ -221,6 +209,8 @@ class Delivery:
                 self._intended.append(batch)
 
     def _commit_when_due(self, flush: bool) -> None:
+        if self.stopped is None and self.pace.must_reserve(self._now, self._backlog):
+            self._commit()  # what may be sent is agreed with the account's other processes in the same transaction
         if self._settlement.dirty_since is None:
             return
         waited = self._now - self._settlement.dirty_since >= self.policy.commit_age
@@ -230,46 +220,51 @@ class Delivery:
     @property
     def _fills_the_lanes(self) -> bool:
         """Tell whether a commit now would occupy every free lane; until then, more rows may share its flush."""
-        lanes = self._destination.limits.concurrency if self._limit_known else 1
-        free = lanes - len(self._in_flight)
-        return 0 < free <= len(self._intended) + len(self._sendable)
+        free = self.pace.throttle.lanes(self._now) - len(self._in_flight)
+        return 0 < free <= self._backlog
+
+    @property
+    def _backlog(self) -> int:
+        return len(self._intended) + len(self._sendable)
 
     def _commit(self) -> None:
+        self.pace.reserve(self._now, self._backlog, last=self.stopped is not None)
         self._settlement.commit()
         self._answered = 0
         self._sendable.extend(self._intended)
         self._intended.clear()
 
     def _dispatch(self) -> None:
-        lanes = self._destination.limits.concurrency if self._limit_known else 1
+        lanes = self._destination.limits.concurrency
         while self._sendable and len(self._in_flight) + self._answered < lanes:
-            if self._throttle.ready_at(self._now) > self._now:
+            if not self.pace.may_go(self._now):
+                self.stopped = self.pace.quota_spent()
                 return
             batch = self._sendable.popleft()
             for row in batch.rows:
                 row.attempts += 1
-            self._throttle.take(self._now)
             self.calls += 1
             ticket = next(self._tickets)
+            self.pace.take(ticket, self._now)
             self._in_flight[ticket] = batch
             self._sender.submit(ticket, self._destination.encode(batch))
 
     # -- answers ------------------------------------------------------------------------------------------
 
-    def _receive(self, batch: Batch, answer: Answer) -> None:
+    def _receive(self, ticket: int, batch: Batch, answer: Answer) -> None:
         """Turn one answer into one outcome per row, and see to each."""
         opened = self.syncs[batch.sync.stream]
+        gauge = self._destination.gauge(answer) if isinstance(answer, Response) else None
+        self.pace.answered(ticket, self._now, gauge)
         if isinstance(answer, Stop):
             self._settlement.close_intent(opened, batch, [])
             self.stop(answer)
             return
         if isinstance(answer, NoAnswer):
             outcome: Outcome = Unknown(answer.reason) if answer.sent else Retry(answer.reason)
+            self._failed(batch)
             self._conclude(opened, batch, [outcome] * len(batch.rows))
             return
-        gauge = self._destination.gauge(answer)
-        if gauge is not None:
-            self._throttle.learn(gauge, self._now, len(self._in_flight))
         try:
             outcomes = self._destination.decode(answer, batch)
         except Refusal as refusal:
@@ -280,10 +275,15 @@ class Delivery:
         else:
             if len(outcomes) != len(batch.rows):
                 raise AssertionError("a target must return one outcome per row of the batch")
+            self.pace.succeed()
             self._conclude(opened, batch, outcomes)
 
     def _refused(self, opened: OpenSync, batch: Batch, refusal: Refusal) -> None:
         outcome: Outcome
+        if isinstance(refusal, BatchRefused):
+            self.pace.succeed()
+        elif not isinstance(refusal, Throttled):
+            self._failed(batch)
         if isinstance(refusal, BatchRefused) and len(batch.rows) > 1:
             self._settlement.close_intent(opened, batch, [])
             opened.counts["batches_halved"] += 1
@@ -303,15 +303,13 @@ class Delivery:
         self._conclude(opened, batch, [outcome] * len(batch.rows))
 
     def _slow_down(self, opened: OpenSync, batch: Batch, refusal: Throttled) -> Retry:
-        """Wait as told, or longer each time. Being throttled is no failure of a row, so it has a budget of its own."""
         opened.counts["throttled"] += 1
-        self._throttled_in_a_row += 1
-        wait = self.policy.retry.wait(self._throttled_in_a_row, self._chance, refusal.after)
-        self._throttle.pause(self._now + wait)
-        if self._throttled_in_a_row <= self.policy.throttled_in_a_row:
-            for row in batch.rows:
-                row.attempts -= 1
-        return Retry(str(refusal), wait)
+        return Retry(str(refusal), self.pace.throttled(refusal, self._now, batch.rows))
+
+    def _failed(self, batch: Batch) -> None:
+        fault = self.pace.failed(self._now, batch.rows)
+        if fault is not None:
+            self.stop(fault)
 
     def _conclude(self, opened: OpenSync, batch: Batch, outcomes: Sequence[Outcome]) -> None:
         delivered: list[tuple[Row, Delivered]] = []
@@ -342,7 +340,6 @@ class Delivery:
         opened.counts["unknown"] += len(doubtful)
         self._settlement.close_intent(opened, batch, doubtful)
         if delivered:
-            self._throttled_in_a_row = 0
             self._settlement.delivered(opened, delivered)
         if rejected:
             self._settlement.rejected(opened, rejected, "rejected")
@@ -356,6 +353,10 @@ class Delivery:
         if not later:
             return
         if self._out_of_attempts(opened, [row for row, _, _ in later], later[0][1]):
+            return
+        absurd = self.policy.retry.absurd([after for _, _, after in later])
+        if absurd is not None:
+            self.stop(absurd)
             return
         opened.counts["retried"] += len(later)
         waits: dict[float | None, list[Row]] = {}
@@ -391,5 +392,6 @@ class Delivery:
 
     def verdict(self) -> Stop | None:
         """End a run that was read to its end, and judge it."""
+        self.pace.reserve(self._now, 0, last=True)
         self._settlement.remember_mappings(self.syncs.values())
         return self._endings.guarded or judgement.too_many_rejects(self.syncs.values(), self.policy)

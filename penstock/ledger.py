@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from penstock.database import Database, Lock, SqliteDatabase
+from penstock.database import Database, DbRow, Lock, SqliteDatabase
 from penstock.errors import Misconfigured
 from penstock.history import History
 from penstock.intents import Intents
@@ -219,6 +219,19 @@ class Ledger:
         )
         self._intents.clear(sync, keys)
         self.rejects.forgive(sync, keys)
+
+    def wall(self) -> float:
+        """Return the time of day, seconds since the epoch."""
+        return self._wall()
+
+    def look(self, sql: str, values: Sequence[object] = ()) -> list[DbRow]:
+        """Return the rows of a query of the account's throttle."""
+        return self._store.rows(sql, values)
+
+    def note(self, sql: str, values: Sequence[object] = ()) -> None:
+        """Write to the account's throttle, in the transaction of the next commit."""
+        self._store.begin(0)
+        self._store.execute(sql, values)
 
     def commit(self) -> None:
         """Make everything written since the last commit durable. Raises Fault when the database will not take it."""

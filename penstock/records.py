@@ -328,6 +328,9 @@ class Gauge:
     requests: int
     window: float
     remaining: int | None = None
+    daily_remaining: int | None = None
+    """calls left of the account's daily quota, where the answer tells"""
+    daily_limit: int | None = None
 
 
 Convert = Callable[[object], object]

@@ -25,7 +25,7 @@ from penstock.errors import Fault, Interrupted, MalformedInput, Misconfigured, S
 from penstock.http import Asker, Http, ThreadSender
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
-from penstock.policy import Policy
+from penstock.policy import Policy, Reserve
 from penstock.reading import Reader, RegisterStream
 from penstock.records import Destination, Json, Sync
 from penstock.settlement import ENDS, told
@@ -120,7 +120,8 @@ class Run:
         self._ask = Asker(http, self._destination.limits.window)
         self._checkpoint = Checkpoint()
         self._sender: Carrier = sender or ThreadSender(http, self._destination.limits.concurrency)
-        self._delivery = Delivery(self._destination, ledger, self._sender, self._checkpoint, Policy())
+        policy = Policy(quota_reserve=Reserve.parse(str(settings.config.get("quota_reserve") or 0)))
+        self._delivery = Delivery(self._destination, ledger, self._sender, self._checkpoint, policy)
         self._reader = Reader(
             self._delivery, self._checkpoint, self._sync_for, self._make_mapper, register, time.monotonic
         )

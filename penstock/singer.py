@@ -53,6 +53,11 @@ CORE_SETTINGS = [
         description="The ledger's file. Default: .penstock/<plugin>-<environment>.db in the project.",
     ),
     th.Property(
+        "quota_reserve",
+        th.StringType,
+        description="Calls of the daily quota that are left to others: a number, or a share such as 10%. Default: 0.",
+    ),
+    th.Property(
         "ledger_url",
         th.StringType,
         secret=True,

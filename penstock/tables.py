@@ -32,6 +32,9 @@ create table if not exists intents(
 create table if not exists runs(
   run integer primary key, started_at real not null, ended_at real, pid integer not null, version text not null,
   exit_code integer, ending text, calls integer not null default 0, counts text not null default '{}');
+create table if not exists throttle(
+  run integer primary key, beat integer not null, at real not null, granted integer not null, hungry integer not null,
+  pause real not null);
 """
 UPGRADES = {
     1: (

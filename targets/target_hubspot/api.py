@@ -7,6 +7,7 @@ so rows are found again by trace id, by id or by key, and a row that nobody ment
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
@@ -48,6 +49,7 @@ _ACTIONS = frozenset({Action.UPSERT, Action.UPDATE, Action.FIND, Action.READ})
 ABILITIES = Abilities(_ACTIONS, keyed=_ACTIONS, by_match=_ACTIONS - {Action.READ})
 """every one of them may be repeated: an upsert and an update leave the same properties behind"""
 LONGEST_WINDOW = 60.0
+DAILY = re.compile(r"[0-9]{1,15}").fullmatch
 """seconds; a header that names a longer rate window is not believed"""
 LOOKS = 3
 """times that one row is sent before what an answer leaves out is taken at its word"""
@@ -181,14 +183,18 @@ class HubSpot:
         return outcomes
 
     def gauge(self, response: Response) -> Gauge | None:
-        """Read the ten-second window off the headers; search answers have none (documented)."""
+        """Read the ten-second window and the day off the headers; search has none, OAuth no day (documented)."""
         try:
             requests = int(response.headers["x-hubspot-ratelimit-max"])
             window = int(response.headers.get("x-hubspot-ratelimit-interval-milliseconds", "10000")) / 1000
             remaining = int(response.headers["x-hubspot-ratelimit-remaining"])
         except (KeyError, ValueError, OverflowError):
             return None
-        return Gauge(requests, window, remaining) if requests > 0 and 0 < window <= LONGEST_WINDOW else None
+        if requests <= 0 or not 0 < window <= LONGEST_WINDOW:
+            return None
+        day = [response.headers.get(f"x-hubspot-ratelimit-daily{part}", "") for part in ("-remaining", "")]
+        left, limit = (int(text) if DAILY(text) else None for text in day)
+        return Gauge(requests, window, remaining, left, limit)
 
 
 def _question(batch: Batch, match: str) -> Mapping[str, object]:

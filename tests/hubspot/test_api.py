@@ -344,6 +344,25 @@ def test_the_gauge_is_read_off_the_headers_unless_it_is_nonsense(
     assert DESTINATION.gauge(answer(200, {})) is None
 
 
+@pytest.mark.parametrize(
+    ("day", "left", "gauge"),
+    [
+        ("625000", "624857", Gauge(190, 10.0, 143, 624857, 625000)),
+        ("-1", "²", Gauge(190, 10.0, 143)),
+        ("9" * 400, "0", Gauge(190, 10.0, 143, 0)),
+    ],
+)
+def test_the_daily_quota_is_read_off_the_headers(day: str, left: str, gauge: Gauge) -> None:
+    headers = {
+        "x_hubspot_ratelimit_max": "190",
+        "x_hubspot_ratelimit_interval_milliseconds": "10000",
+        "x_hubspot_ratelimit_remaining": "143",
+        "x_hubspot_ratelimit_daily": day,
+        "x_hubspot_ratelimit_daily_remaining": left,
+    }
+    assert DESTINATION.gauge(answer(200, {}, **headers)) == gauge
+
+
 def test_the_account_is_the_portal() -> None:
     assert HubSpot().account(portal_ask) == "hubspot:12345678"
 

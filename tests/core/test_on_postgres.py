@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.core import (
     places,
+    test_budget,
     test_ledger,
     test_modes,
     test_odd_input,
@@ -25,6 +26,7 @@ from tests.postgres import Server
 
 pytestmark = pytest.mark.usefixtures("on_postgres")
 MODULES = (
+    test_budget,
     test_ledger,
     test_modes,
     test_odd_input,

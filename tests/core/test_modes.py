@@ -300,7 +300,7 @@ def test_a_field_for_empty_places_leaves_what_people_wrote(tmp_path: Path) -> No
 def test_conditional_fields_hold_under_faults_and_crashes(tmp_path: Path, when: str, seed: int) -> None:
     world, path = World(), tmp_path / "l.db"
     world.write("upsert", "p1@example.com", {"email": "p1@example.com", "name": "x", "plan": "theirs"})
-    read(world, path, {1: "a", 2: "b", 3: "c"}, conditional(when), seed=seed, faults=0.3, crash_at=5 + seed)
+    read(world, path, {1: "a", 2: "b", 3: "c"}, conditional(when), seed=seed, faults=0.3, crash_at=10 + 3 * seed)
     read(world, path, {1: "a", 2: "b", 3: "c"}, conditional(when), seed=seed, faults=0.3)
     assert sorted((str(o["name"]), o.get("plan")) for o in world.objects.values()) == [
         ("a", "theirs"),
@@ -317,7 +317,7 @@ def test_a_creation_in_doubt_is_looked_for_before_it_is_repeated(tmp_path: Path)
     for seed in range(60):
         world, path = World(), tmp_path / f"{seed}.db"
         rows = dict.fromkeys(range(6), "a")
-        read(world, path, rows, mode("create"), seed=seed, faults=0.4, crash_at=8 + seed)
+        read(world, path, rows, mode("create"), seed=seed, faults=0.4, crash_at=10 + 2 * seed)
         ending = read(world, path, rows, mode("create"), seed=seed, faults=0.4)
         assert ending.stop is None
         assert len(world.objects) == len({str(o["email"]) for o in world.objects.values()}) == 6
@@ -330,7 +330,7 @@ def test_events_that_may_have_been_repeated_are_counted(tmp_path: Path) -> None:
     for seed in range(60):
         world, path = World(), tmp_path / f"{seed}.db"
         rows = dict.fromkeys(range(6), "a")
-        first = read(world, path, rows, mode("append"), seed=seed, faults=0.4, crash_at=8 + seed)
+        first = read(world, path, rows, mode("append"), seed=seed, faults=0.4, crash_at=10 + 2 * seed)
         second = read(world, path, rows, mode("append"), seed=seed, faults=0.4)
         assert {email for email, _ in world.history} == {f"p{n}@example.com" for n in rows}
         extra = len(world.history) - len(rows)

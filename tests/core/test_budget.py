@@ -22,7 +22,7 @@ from penstock.mapping import RecordMapper
 from penstock.policy import Policy
 from penstock.reading import Reader
 from penstock.records import Batch, Limits, Outcome, Request, Response, Sync
-from tests.core import places
+from tests.core.places import at
 from tests.core.sim import FIELDS, Memory, World, record_line, schema_line
 
 LIMIT, WINDOW, STEP, LATENCY = 40, 10.0, 0.05, 0.2
@@ -79,7 +79,7 @@ class Party:
     """One process: its ledger connection, its delivery, its rows."""
 
     def __init__(self, name: str, path: Path, shared: Shared, rows: int, wall: Callable[[], float], seed: int) -> None:
-        self.ledger = Ledger(places.at(path), wall=wall)
+        self.ledger = Ledger(at(path), wall=wall)
         self.ledger.begin_run()
         checkpoint = Checkpoint()
         destination = Strict(LIMITS)

@@ -154,6 +154,7 @@ def _started(binaries: Path, folder: Path, options: dict[str, Any], fsync: str) 
                 stdout=log,
                 stderr=log,
                 cwd=folder,
+                start_new_session=True,  # a signal to all of the tests is none to the shell
                 **options,
             )
 

@@ -4,8 +4,10 @@ BIN := .venv/bin
 MELTANO := .venv-meltano/bin/meltano
 PIP := -m pip --quiet --disable-pip-version-check --no-input
 SEED ?= 4711
+# Thousands of small ledgers are flushed to disk in the tests; on a RAM disk that takes no time.
+RAM := $(shell if [ -w /dev/shm ]; then echo /dev/shm; else echo /tmp; fi)
 
-.PHONY: help setup demo test check format bench promise sandbox lock clean
+.PHONY: help setup demo test check format bench crash mutants promise sandbox lock clean
 help: ## list what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -48,7 +50,7 @@ sandbox: .venv/ready ## keep a simulated CRM running on http://127.0.0.1:8470
 	@$(BIN)/penstock-sandbox serve --port 8470
 
 test: .meltano/ready check ## every check and every test
-	@$(BIN)/python -m pytest -n 2 -q -m "not e2e"
+	@TMPDIR=$(RAM) $(BIN)/python -m pytest -n 2 -q -m "not e2e"
 	@$(BIN)/python -m pytest -q -m e2e  # one at a time: they share this Meltano project
 
 check: .venv/ready ## formatting, lint, types, layers
@@ -59,6 +61,11 @@ check: .venv/ready ## formatting, lint, types, layers
 format: .venv/ready ## let ruff format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
+crash: .meltano/ready ## kill it a hundred thousand times; S=simulated SEED=4711 CYCLES=1000, or S=kills COUNT=20, for one
+	@for storm in $(if $(S),$(S),simulated kills signals meltano goodput); do \
+	  $(BIN)/python -m storm.$$storm --seed $(SEED) --save \
+	    $(if $(CYCLES),--cycles $(CYCLES)) $(if $(COUNT),--count $(COUNT)) || exit 1; done
+
 bench: .meltano/ready ## measure; B=name for one; writes bench/results.json and bench/RESULTS.md
 	@$(BIN)/python -m bench.run $(B)
 
@@ -67,6 +74,9 @@ promise: .venv/ready ## run the conformance suite on our target, a stock one and
 	  "target-hubspot=tests/conformance/test_target_hubspot.py" \
 	  "stock singer-sdk=tests/conformance/check_stock.py" \
 	  "null target=tests/conformance/check_plain.py::TestNull"
+
+mutants: .venv/ready ## change the core a little, many times, and see whether a test notices; survivors in .bench/mutants.txt
+	@$(BIN)/python -m bench.mutants $(M)
 
 lock: .venv/ready ## compile requirements/*.txt anew
 	@UV=$(BIN)/uv sh requirements/compile.sh

@@ -213,7 +213,7 @@ class Delivery:
             self._commit()  # what may be sent is agreed with the account's other processes in the same transaction
         if self._settlement.dirty_since is None:
             return
-        waited = self._now - self._settlement.dirty_since >= self.policy.commit_age
+        waited = self._now >= self._settlement.dirty_since + self.policy.commit_age
         if waited or flush or self._fills_the_lanes or self._ledger.dirty >= self.policy.commit_rows:
             self._commit()
 

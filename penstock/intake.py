@@ -14,6 +14,7 @@ from penstock.errors import InvalidRecord
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper, decode_record, encode_payload, fingerprint, kept, reject_key
 from penstock.records import (
+    REMOVALS,
     Action,
     Batch,
     Delivered,
@@ -203,6 +204,8 @@ class Intake:
     def _end(self, opened: OpenSync, row: Row) -> None:
         """End a row for which there is nothing to send."""
         if row.wanted is Action.NOTHING:
+            if row.removed and row.sync.strategy.removed in REMOVALS and in_doubt(row):
+                opened.counts["may_remain"] += 1  # it may have been created, but nobody knows that it is ours
             self._settlement.not_sent(opened, row)
         elif is_removal(row):
             self._settlement.delivered(opened, [(row, Delivered())])

@@ -72,6 +72,7 @@ OUR_TYPES = (
     (r"\breal\b", "double precision"),
     (r"\s+without rowid\b", ""),
 )
+SETTINGS = b"select name, setting from pg_settings where name in ('synchronous_commit', 'fsync')"
 HOLDER = (
     "select a.application_name, to_char(a.backend_start at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"+00:00\"')"
     " from pg_locks l join pg_stat_activity a using (pid)"
@@ -93,44 +94,38 @@ class PostgresDatabase:
         found = re.search(r"search_path\s*=\s*\"?(\w+)", facts.get("options", ""))
         self._schema = found[1] if found else SCHEMA_NAME
         self.name = _name(facts, self._schema)
-        self._connection = self._connected(url, facts)
         try:
-            self._settle_in()
-        except BaseException:
-            self._connection.close()
-            raise
-
-    def _connected(self, url: str, facts: dict[str, str]) -> psycopg.Connection[DbRow]:
-        ours = {name: value for name, value in DEFAULTS.items() if name not in facts}
-        ours |= {"application_name": f"penstock pid {os.getpid()} on {socket.gethostname()}", "client_encoding": "utf8"}
-        try:
-            return psycopg.connect(make_conninfo(url, **ours), autocommit=True)
+            self._connection = self._connected(url, facts)
         except psycopg.Error as error:
             text = str(error)
+        else:
+            return
         refused = next((said for phrase, said in REFUSALS.items() if phrase in text), None)
         if refused is not None:
             raise Misconfigured(f"the ledger {self.name} cannot be opened: {refused}", "check the setting ledger_url")
         away = next((said for phrase, said in ABSENCES.items() if phrase in text), "no connection")
         raise Fault(f"the ledger {self.name} cannot be reached: {away}", f"{self.remedy}, then run again")
 
-    def _settle_in(self) -> None:
-        try:
-            session = {"search_path": f'"{self._schema}"', **SESSION}
-            setting = ", ".join(["set_config(?, ?, false)"] * len(session))
-            self.execute(f"select {setting}", [word for setting in session.items() for word in setting])
-            facts = self.execute("select name, setting from pg_settings where name in ('synchronous_commit', 'fsync')")
-            found = {str(name): str(value) for name, value in facts}
-        except psycopg.Error as error:
-            raise Misconfigured(
-                f"the ledger {self.name} cannot be opened: {self.tell(error)}", "check the setting ledger_url"
-            ) from error
-        if found["synchronous_commit"] != "on":
-            raise Misconfigured(
-                f"the ledger {self.name}: synchronous_commit is {found['synchronous_commit']} in spite of us",
-                "connect to the server itself, or to a pooler that keeps one session per connection",
-            )
-        if found["fsync"] != "on":
+    def _connected(self, url: str, facts: dict[str, str]) -> psycopg.Connection[DbRow]:
+        """Return a session that is as a ledger needs it. Raises Misconfigured where it cannot be."""
+        ours = {name: value for name, value in DEFAULTS.items() if name not in facts}
+        ours |= {"application_name": f"penstock pid {os.getpid()} on {socket.gethostname()}", "client_encoding": "utf8"}
+        session = {"search_path": f'"{self._schema}"', **SESSION}
+        setting = SQL(", ").join(SQL("set_config({}, {}, false)").format(*pair) for pair in session.items())
+        connection = psycopg.connect(make_conninfo(url, **ours), autocommit=True)
+        with contextlib.ExitStack() as unless_it_will_do:
+            unless_it_will_do.callback(connection.close)
+            connection.execute(SQL("select {}").format(setting))
+            facts = dict(connection.execute(SETTINGS).fetchall())
+            if facts["synchronous_commit"] != "on":
+                raise Misconfigured(
+                    f"the ledger {self.name}: synchronous_commit is {facts['synchronous_commit']} in spite of us",
+                    "connect to the server itself, or to a pooler that keeps one session per connection",
+                )
+            unless_it_will_do.pop_all()
+        if facts["fsync"] != "on":
             log.warning("the server of the ledger %s has fsync off: a loss of power there loses rows", self.name)
+        return connection
 
     @property
     def in_transaction(self) -> bool:

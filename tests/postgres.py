@@ -24,8 +24,9 @@ from urllib.parse import quote
 import psycopg
 
 PASSWORD = "kestrel/4@7"  # with characters that a URL wants encoded
-# A shell waits between us and the server: when we die in whatever way, its input ends and it stops the server.
-WATCH = '"$@" & read _; kill -QUIT $!; wait $!'
+# A shell waits between us and the server. A line makes it stop the server; when we die in whatever way, its input ends,
+# and it removes what the server has left as well.
+WATCH = '"$@" & read _ && kept=yes; kill -QUIT $!; wait $!; [ "$kept" ] || rm -rf "$0"'
 
 
 class NoServerError(Exception):
@@ -95,6 +96,7 @@ class Server:
     def stop(self) -> None:
         """Stop the server at once, as a crash would; whoever is connected loses the connection."""
         if self.process.stdin is not None and not self.process.stdin.closed:
+            self.process.stdin.write(b"stop\n")
             self.process.stdin.close()
         self.process.wait(30)
 
@@ -147,11 +149,12 @@ def _started(binaries: Path, folder: Path, options: dict[str, Any], fsync: str) 
     def start() -> subprocess.Popen[bytes]:
         with (folder / "log").open("ab") as log:
             return subprocess.Popen(
-                ["/bin/sh", "-c", WATCH, "sh", *command],
+                ["/bin/sh", "-c", WATCH, str(folder), *command],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 cwd=folder,
+                start_new_session=True,  # a signal to all of the tests is none to the shell
                 **options,
             )
 

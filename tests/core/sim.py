@@ -39,16 +39,38 @@ from penstock.records import (
     Request,
     Response,
     Retry,
+    RowKey,
     Sync,
     Unknown,
 )
+from penstock.register import Registered
 from penstock.retry import RetryPolicy
 from penstock.stateout import StateOut
+from penstock.tables import Refused, Settled
 from tests.core import places
 
 
 class Crash(BaseException):
     """The process dies here."""
+
+
+POINTS = (
+    "read",
+    "intended",
+    "before commit",
+    "committed",
+    "before send",
+    "sent",
+    "between rows",
+    "applied",
+    "answered",
+    "intent closed",
+    "settled",
+    "refused",
+    "before print",
+    "printed",
+)
+"""where a run can die, in the order in which a row passes them"""
 
 
 @dataclass
@@ -65,6 +87,8 @@ class World:
     clock: float = 0.0
     wall: float = 1_000_000.0
     """time of day, in seconds"""
+    request: int = 0
+    """the request that is being applied"""
 
     def find(self, email: str) -> str | None:
         return next((i for i, o in self.objects.items() if str(o["email"]).lower() == email.lower()), None)
@@ -74,7 +98,7 @@ class World:
 
         `key` is an id (an int) or an e-mail; for a look-up, a list of them.
         """
-        if str(fields.get("name", "")).startswith("bad"):
+        if any(str(value).startswith("bad") for value in fields.values()):
             return {"outcome": "rejected"}
         if action == "append":
             return self._append(fields)
@@ -177,24 +201,29 @@ class SimSender:
     def __init__(self, world: World, chance: Random, faults: float, point: Callable[[str], None]) -> None:
         self.world = world
         self.requests: list[Request] = []
+        self.lost: set[int] = set()
+        """requests, numbered from 1, that were applied and whose answer was lost on the way"""
         self._chance = chance
         self._faults = faults
         self._point = point
-        self._under_way: list[tuple[int, Request]] = []
+        self._under_way: list[tuple[int, int, Request]] = []
 
     def submit(self, ticket: int, request: Request) -> None:
         self._point("before send")
         self.requests.append(request)
-        self._under_way.append((ticket, request))
+        self._under_way.append((ticket, len(self.requests), request))
         self._point("sent")
 
     def take(self) -> list[tuple[int, Answer]]:
         count = self._chance.randint(0, len(self._under_way))
         self._chance.shuffle(self._under_way)
         now, self._under_way = self._under_way[:count], self._under_way[count:]
-        return [(ticket, self._answer(request)) for ticket, request in now]
+        answers = [(ticket, self._answer(number, request)) for ticket, number, request in now]
+        if answers:
+            self._point("answered")
+        return answers
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, number: int, request: Request) -> Answer:
         fault = self._chance.choice(["before", "429", "503", "after"]) if self._chance.random() < self._faults else ""
         if fault == "before":
             return NoAnswer("connection lost", sent=True)
@@ -203,22 +232,48 @@ class SimSender:
         if fault == "503":
             return Response(503, {}, b"")
         rows = json.loads(request.body or b"[]")
-        if len(rows) > 0 and any(str(fields.get("name", "")).startswith("poison") for _, fields in rows):
+        if len(rows) > 0 and any(str(value).startswith("poison") for _, fields in rows for value in fields.values()):
             return Response(400, {}, b"")
         answers = []
+        self.world.request = number
         for key, fields in rows:
             self._point("between rows")
             answers.append(self.world.write(request.path[1:], key, fields))
         self._point("applied")
         if fault == "after":
+            self.lost.add(number)
             return NoAnswer("connection lost", sent=True)
         return Response(200, {}, json.dumps(answers).encode())
 
 
 class PointedLedger(Ledger):
-    """A ledger that can die at its commits."""
+    """A ledger that can die at its commits, and between a write and its commit."""
 
     point: Callable[[str], None]
+
+    def intend(self, sync: int, action: Action, rows: Sequence[tuple[RowKey, str, bytes]]) -> int:
+        intent = super().intend(sync, action, rows)
+        self.point("intended")
+        return intent
+
+    def close_intent(self, sync: int, intent: int, doubtful: Sequence[tuple[RowKey, str]]) -> None:
+        super().close_intent(sync, intent, doubtful)
+        self.point("intent closed")
+
+    def deliver(self, sync: int, rows: Sequence[Settled]) -> None:
+        super().deliver(sync, rows)
+        self.point("settled")
+
+    def open_sync(self, stream: str, object_name: str) -> Registered:
+        refuse = self.rejects.refuse
+
+        def pointed(sync: int, rows: Sequence[Refused], run: int) -> int:
+            repeated = refuse(sync, rows, run)
+            self.point("refused")
+            return repeated
+
+        self.rejects.refuse = pointed  # type: ignore[method-assign]
+        return super().open_sync(stream, object_name)
 
     def commit(self) -> None:
         self.point("before commit")
@@ -241,11 +296,15 @@ class Ending:
     counts: dict[str, int]
     requests: list[Request]
     crashed: bool = False
+    lost: frozenset[int] = frozenset()
+    """requests that were applied and whose answer was lost on the way"""
 
 
 @contextmanager
-def opened(path: Path, point: Callable[[str], None], world: World) -> Iterator[PointedLedger]:
-    ledger = PointedLedger(places.at(path), wall=lambda: world.wall)
+def opened(
+    path: Path, point: Callable[[str], None], world: World, kind: type[PointedLedger]
+) -> Iterator[PointedLedger]:
+    ledger = kind(places.at(path), wall=lambda: world.wall)
     ledger.point = point
     try:
         yield ledger
@@ -260,28 +319,32 @@ def run(
     seed: int = 0,
     *,
     faults: float = 0.0,
-    crash_at: int | None = None,
+    crash_at: int | tuple[str, int] | None = None,
     chunk: int = 40,
     limits: Limits = LIMITS,
     policy: Policy | None = None,
     sync_for: Callable[[str], Sync] = lambda stream: SYNC,
     abilities: Abilities = ABILITIES,
+    ledger_kind: type[PointedLedger] = PointedLedger,
+    checkpoint_kind: type[Checkpoint] = Checkpoint,
 ) -> Ending:
-    """Run the core over some input until its end, or until the `crash_at`-th named point."""
-    chance = Random(seed)
-    passed = 0
+    """Run the core over some input until its end, or until the `crash_at`-th named point.
 
-    def point(_name: str) -> None:
-        nonlocal passed
-        passed += 1
-        if passed == crash_at:
+    `crash_at` may also say which point: `("applied", 3)` is where a third request has been applied.
+    """
+    chance = Random(seed)
+    passed: Counter[str] = Counter()
+
+    def point(name: str) -> None:
+        passed[name] += 1
+        if crash_at in ((name, passed[name]), passed.total()):
             raise Crash
 
     states: list[bytes] = []
     sender = SimSender(world, chance, faults, point)
-    with opened(path, point, world) as ledger:
+    with opened(path, point, world, ledger_kind) as ledger:
         ledger.begin_run()
-        checkpoint = Checkpoint()
+        checkpoint = checkpoint_kind()
         policy = policy or Policy(retry=RetryPolicy(attempts=100), max_rows=50)
         delivery = Delivery(Memory(limits, abilities), ledger, sender, checkpoint, policy, chance)
         reader = Reader(
@@ -301,15 +364,15 @@ def run(
         state_out = StateOut(checkpoint, reader.bookmarks, write, 0.0)
         reader.bookmarks.withheld.update(ledger.register.pending())
         try:
-            input_error = _drive(lines, reader, delivery, world, lambda: state_out.turn(world.clock), chunk)
+            input_error = _drive(lines, reader, delivery, world, lambda: state_out.turn(world.clock), chunk, point)
             stop = delivery.stopped or input_error or delivery.verdict()
             if delivery.stopped is None:
                 reader.look_at_pending()
                 state_out.turn(world.clock, last=True)
         except Crash:
-            return Ending(states, None, {}, sender.requests, crashed=True)
+            return Ending(states, None, {}, sender.requests, crashed=True, lost=frozenset(sender.lost))
         counts = dict(sum((o.counts for o in delivery.syncs.values()), Counter[str]()))
-        return Ending(states, stop, counts, sender.requests)
+        return Ending(states, stop, counts, sender.requests, lost=frozenset(sender.lost))
 
 
 def _no_stream_maps(stream: str, schema: dict[str, Json], keys: list[str] | None) -> list[StreamMap] | None:
@@ -327,6 +390,7 @@ def _drive(
     world: World,
     emit: Callable[[], None],
     chunk: int,
+    point: Callable[[str], None],
 ) -> Stop | None:
     """Feed the input and take turns until all is settled; return why the input ended before its end, as `Run` does."""
     input_error: Stop | None = None
@@ -349,6 +413,7 @@ def _drive(
                 elif part := data[position : position + chunk]:
                     position += chunk
                     reader.feed(part)
+                    point("read")
                 else:
                     ended = reader.end()
             except (MalformedInput, Misconfigured) as error:
@@ -375,5 +440,5 @@ def state_line(position: int) -> bytes:
     return json.dumps({"type": "STATE", "value": {"position": position}}).encode()
 
 
-def activate_line(version: int) -> bytes:
-    return json.dumps({"type": "ACTIVATE_VERSION", "stream": "people", "version": version}).encode()
+def activate_line(version: int, stream: str = "people") -> bytes:
+    return json.dumps({"type": "ACTIVATE_VERSION", "stream": stream, "version": version}).encode()

@@ -10,9 +10,10 @@ from random import Random
 
 import pytest
 
+from penstock.delivery import Answer
 from penstock.errors import Fault, Throttled
 from penstock.policy import Policy, Reserve
-from penstock.records import Batch, Gauge, Outcome, Response
+from penstock.records import Batch, Gauge, Outcome, Request, Response
 from penstock.retry import RetryPolicy
 from tests.core import sim
 from tests.core.sim import Ending, Memory, SimSender, World, record_line, run, schema_line, state_line
@@ -39,10 +40,10 @@ def fails_between(monkeypatch: pytest.MonkeyPatch, start: float, end: float) -> 
     """Make the destination answer 503 to everything for some time."""
     answer = SimSender._answer
 
-    def failing(self: SimSender, request: object) -> object:
+    def failing(self: SimSender, number: int, request: Request) -> Answer:
         if start <= self.world.clock < end:
             return Response(503, {}, b"")
-        return answer(self, request)  # type: ignore[arg-type]
+        return answer(self, number, request)
 
     monkeypatch.setattr(SimSender, "_answer", failing)
 

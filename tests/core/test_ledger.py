@@ -15,6 +15,7 @@ from penstock.errors import Fault, Misconfigured
 from penstock.files import SyncLock
 from penstock.ledger import Ledger
 from penstock.records import Action, RowKey
+from penstock.tables import SCHEMA_VERSION
 from tests.core import places
 
 ANA, BOB = RowKey('["ana"]'), RowKey('["bob"]')
@@ -164,6 +165,22 @@ def test_a_stream_keeps_its_object(tmp_path: Path) -> None:
             ledger.open_sync("people", "companies")
 
 
+def test_an_older_format_is_brought_up(tmp_path: Path) -> None:
+    path = tmp_path / "l.db"
+    with opened(path):
+        pass
+    for table, column in (("rejects", "mark"), ("rejects", "next_at"), ("syncs", "rules"), ("syncs", "pending")):
+        places.query(path, f"alter table {table} drop column {column}")
+    places.query(path, "update meta set value='1' where name='schema_version'")
+    for _ in range(2):
+        with opened(path) as ledger:
+            sync = ledger.open_sync("people", "contacts").number
+            ledger.rejects.refuse(sync, [(ANA, "invalid", "c", None, "m", {}, OLD)], ledger.run)
+            ledger.commit()
+    assert places.query(path, "select attempts, mark from rejects") == [(2, OLD)]
+    assert places.query(path, "select value from meta where name='schema_version'") == [(str(SCHEMA_VERSION),)]
+
+
 def test_a_format_of_another_version_is_refused(tmp_path: Path) -> None:
     with opened(tmp_path / "l.db"):
         pass
@@ -182,6 +199,25 @@ def test_a_sqlite_that_is_too_old_is_named(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
     with pytest.raises(Misconfigured, match=r"the ledger needs 3\.35 or newer"):
         SqliteDatabase(tmp_path / "l.db")
+
+
+def test_a_file_that_sqlite_cannot_open_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    with pytest.raises(Misconfigured, match="cannot be opened: unable to open"):
+        SqliteDatabase(tmp_path / "l.db")
+
+
+def test_what_was_taken_back_is_not_there(tmp_path: Path) -> None:
+    with opened(tmp_path / "l.db") as ledger:
+        sync = ledger.open_sync("people", "contacts").number
+        deliver(ledger, sync, ANA, OLD)
+        ledger.deliver(sync, [(ANA, "ana@x.com", NEW, None, "42")])
+        ledger.rollback()
+        ledger.commit()
+        assert mark_of(ledger, sync, ANA) == OLD
 
 
 def test_a_failing_file_is_a_fault(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ OF_FILES = {
     "test_a_file_that_is_no_ledger_is_refused",
     "test_the_lock_of_a_sync_is_one_run_wide",
     "test_a_sqlite_that_is_too_old_is_named",
+    "test_a_file_that_sqlite_cannot_open_is_refused",
     "test_a_purged_row_leaves_no_byte",
 }
 """tests that are about files"""

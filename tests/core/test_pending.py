@@ -50,7 +50,7 @@ def test_until_everything_was_read_no_state_holds_the_bookmark(tmp_path: Path) -
     world, path = World(), tmp_path / "l.db"
     run(incremental({}, [1, 2]), world, path)
     run(incremental({"people": {"at": 9}}, []), world, path, sync_for=lambda _: OTHER)
-    for crash_at in range(1, 30):
+    for crash_at in range(1, 60):
         ending = run(incremental({}, [1, 2, 3]), world, path, crash_at=crash_at, sync_for=lambda _: OTHER)
         if not ending.crashed:
             break

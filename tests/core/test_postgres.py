@@ -18,7 +18,8 @@ from penstock.cli import app
 from penstock.errors import Busy, Fault, Misconfigured, Stop
 from penstock.ledger import Ledger
 from penstock.places import open_url, url_secrets
-from penstock.records import RowKey
+from penstock.postgres import SESSION
+from penstock.records import Action, RowKey
 from penstock.tables import SCHEMA_VERSION
 from tests.core import places
 from tests.postgres import PASSWORD, Server, eventually
@@ -93,21 +94,12 @@ def test_passwords_of_a_url_are_found_as_written_and_as_meant() -> None:
     assert "kestrel" in url_secrets("postgresql://h/db?user=u&password=kestrel&sslmode=require")
 
 
-def test_a_missing_driver_is_named_with_what_installs_it() -> None:
-    code = """
-import sys
-sys.modules["psycopg"] = None
-from penstock.errors import Misconfigured
-from penstock.places import open_url
-try:
-    open_url("postgresql://h/db")
-except Misconfigured as stop:
-    print(stop.message, stop.advice)
-"""
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout == (
-        "a ledger in PostgreSQL needs the driver psycopg, which is not installed pip install 'penstock[postgres]'\n"
-    )
+def test_a_missing_driver_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.delitem(sys.modules, "penstock.postgres")
+    with pytest.raises(Misconfigured, match="needs the driver psycopg, which is not installed") as caught:
+        open_url("postgresql://h/db")
+    assert caught.value.advice == "pip install 'penstock[postgres]'"
 
 
 def test_commits_are_durable_whatever_the_url_says(postgres: Server, schema: str) -> None:
@@ -117,9 +109,29 @@ def test_commits_are_durable_whatever_the_url_says(postgres: Server, schema: str
         assert db.execute("show synchronous_commit").fetchone() == ("on",)
 
 
-def test_a_server_without_fsync_is_warned_of(postgres: Server, schema: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_session_that_does_not_keep_its_settings_is_refused(
+    postgres: Server, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pooler between us and the server may swallow them."""
+    monkeypatch.setitem(SESSION, "synchronous_commit", "off")
+    with pytest.raises(Misconfigured, match="synchronous_commit is off in spite of us"):
+        open_url(postgres.url(schema))
+
+
+def test_a_schema_creates_and_does_nothing_else(postgres: Server, schema: str) -> None:
+    with closing(open_url(postgres.url(schema))) as db, pytest.raises(AssertionError, match="and nothing else"):
+        db.script("drop table if exists records")
+
+
+def test_a_server_without_fsync_is_warned_of(
+    postgres: Server, schema: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     open_url(postgres.url(schema)).close()
     assert "has fsync off" in caplog.text
+    caplog.clear()
+    monkeypatch.setattr("penstock.postgres.SETTINGS", b"values ('synchronous_commit', 'on'), ('fsync', 'on')")
+    open_url(postgres.url(schema)).close()
+    assert caplog.text == ""
 
 
 def test_a_schema_is_made_once_by_many_at_once(postgres: Server, schema: str) -> None:
@@ -243,6 +255,18 @@ def test_an_older_schema_is_brought_up_in_the_types_of_postgresql(postgres: Serv
         ).fetchall()
         assert types == [("mark", "bytea"), ("next_at", "double precision")]
         assert admin.execute("select value from meta where name='schema_version'").fetchone() == (str(SCHEMA_VERSION),)
+
+
+def test_a_purged_row_is_in_no_table(postgres: Server, schema: str) -> None:
+    with opened(postgres, schema) as ledger:
+        sync = ledger.open_sync("people", "contacts").number
+        ledger.deliver(sync, [(ANA, "ana@x.com", OLD, None, "42")])
+        ledger.intend(sync, Action.UPSERT, [(ANA, "ana@x.com", NEW)])
+        ledger.commit()
+        assert ledger.upkeep.purge("people", ANA) == 2
+    with postgres.connect(schema) as admin:
+        assert admin.execute("select count(*) from records").fetchone() == (0,)
+        assert admin.execute("select keys, matches from intents").fetchall() == [("[]", "[]")]
 
 
 # -- locks -------------------------------------------------------------------------------------------------

@@ -112,7 +112,7 @@ def test_a_repeated_refusal_is_no_new_one_for_the_verdict(tmp_path: Path) -> Non
     st.lists(
         st.tuples(
             st.lists(st.tuples(st.integers(1, 3), st.sampled_from(["a", "b", "bad", "poison"])), max_size=6),
-            st.integers(1, 80),
+            st.integers(1, 160),
             st.sampled_from([0.0, 0.5, 1.0, 15.0]),
         ),
         min_size=1,

@@ -29,13 +29,13 @@ def answering(monkeypatch: pytest.MonkeyPatch, *first: Answer | str) -> None:
     """Let the first requests end like this; `applied` for one whose answer is lost. The others get a Stop."""
     real, endings = SimSender._answer, list(first)
 
-    def answer(self: SimSender, request: Request) -> Answer:
+    def answer(self: SimSender, number: int, request: Request) -> Answer:
         ending = endings.pop(0) if endings else REFUSED
         if ending == "applied":
-            real(self, request)
+            real(self, number, request)
             return NoAnswer("connection lost", sent=True)
         if isinstance(ending, str):
-            return real(self, request)
+            return real(self, number, request)
         return ending
 
     monkeypatch.setattr(sim.SimSender, "_answer", answer)

@@ -63,7 +63,7 @@ def live(night: Night, seed: int, folder: Path) -> tuple[Table, World]:
         run(
             as_input(table, version, chance), world, folder / "l.db", chance.randint(0, 10**9),
             faults=0.0 if last else chance.choice([0.0, 0.3]),
-            crash_at=chance.randint(1, 60) if not last and chance.random() < 0.7 else None,
+            crash_at=chance.randint(1, 150) if not last and chance.random() < 0.7 else None,
             chunk=chance.choice([40, 100_000]),
             sync_for=lambda _stream: KEYED,
         )  # fmt: skip

@@ -91,9 +91,7 @@ def test_many_faults_stay_within_the_budgets_and_a_rerun_completes(tmp_path: Pat
             sent = Counter(key for request in ending.requests for key, _ in json.loads(request.body or b"[]"))
             throttled = ending.counts["throttled"]
             failed = ending.counts["unknown"] / sim.LIMITS.rows
-            assert max(sent.values()) <= policy.retry.attempts + 8, "a row's own budget, and a few that are excused"
-                "a row's own budget, and what is excused"
-            )
+            assert max(sent.values()) <= policy.retry.attempts + throttled, "its own budget, and what is excused"
             assert failed <= policy.retry.spare + policy.retry.share * len(ending.requests) + 1
             faults += int(failed) + throttled
             check_earned(ending, world)

@@ -147,10 +147,15 @@ class Settlement:
         return bool(self._settled) or self.dirty_since is not None
 
     def unchanged_keys(self, opened: OpenSync, epoch: Epoch, keys: list[RowKey]) -> None:
-        """End rows that never became a Row: nothing is written for them, so they are settled at once."""
+        """End rows that never became a Row: nothing is written for them, so they are settled at once.
+
+        Unless one of them has a reject: until it is gone for good, a replay could put an older version back.
+        """
         opened.counts["unchanged"] += len(keys)
-        self._forgive(opened, keys)
-        self._checkpoint.settle(epoch, len(keys))
+        if self._forgive(opened, keys):
+            self._settled[epoch] = self._settled.get(epoch, 0) + len(keys)
+        else:
+            self._checkpoint.settle(epoch, len(keys))
 
     def remark(self, opened: OpenSync, marks: list[tuple[bytes | None, RowKey]]) -> None:
         """Write the source marks of unchanged rows anew. Nothing waits for this: it only saves work next time."""
@@ -274,9 +279,11 @@ class Settlement:
             self._checkpoint.settle(epoch, rows)
         self._settled.clear()
 
-    def _forgive(self, opened: OpenSync, keys: Sequence[RowKey]) -> None:
-        if self._ledger.rejects.forgive(opened.number, keys):
+    def _forgive(self, opened: OpenSync, keys: Sequence[RowKey]) -> bool:
+        forgiven = bool(self._ledger.rejects.forgive(opened.number, keys))
+        if forgiven:
             self._touch()
+        return forgiven
 
     def _finish(self, rows: Iterable[Row]) -> None:
         leave = self._lanes.leave

@@ -72,6 +72,20 @@ def test_a_replay_never_overtakes_a_fresher_version(tmp_path: Path) -> None:
     assert rejects(path) == {}
 
 
+def test_no_state_passes_an_unchanged_row_before_its_reject_is_gone(tmp_path: Path) -> None:
+    """A, then B refused, then A again: were the reject still there after a crash, its replay could bring B back."""
+    died = 0
+    for crash_at in range(1, 40):
+        world, path = World(), tmp_path / f"{crash_at}.db"
+        run([schema_line(), record_line(1, "p1@example.com", "a")], world, path)
+        run([schema_line(), record_line(1, "p1@example.com", "bad")], world, path)
+        back = [schema_line(), record_line(1, "p1@example.com", "a"), state_line(1)]
+        ending = run(back, world, path, crash_at=crash_at)
+        assert not (ending.states and rejects(path)), crash_at
+        died += ending.crashed
+    assert died > 3
+
+
 def test_what_we_refuse_ourselves_is_looked_at_on_every_run(tmp_path: Path) -> None:
     world, path = World(), tmp_path / "l.db"
     null = [schema_line(), record_line(1, None, "a"), state_line(1)]

@@ -54,12 +54,14 @@ class _Peer:
 class Budget:
     """This process's part of the limit. Times are of a monotonic clock, in seconds."""
 
-    def __init__(self, book: Book, window: float, chance: Random) -> None:
+    def __init__(self, book: Book, window: float, chance: Random, longest: float) -> None:
         self.share = 0
         """how many requests may be in the window; valid until `good_until`"""
         self.good_until = -math.inf
         self.paused_until = -math.inf
         """as another process was told by the API"""
+        self._longest = longest
+        """a longer pause ends the run that was told it, and is none of the others': they ask for themselves"""
         self._book = book
         self._chance = chance
         self._term = min(max(window / 4, 0.25), 15.0)
@@ -123,6 +125,7 @@ class Budget:
         self._beat += 1
         self._told_pause = paused_until
         pause = max(0.0, paused_until - now)
+        pause = pause if pause <= self._longest else 0.0
         row = (self._book.run, self._beat, self._book.wall(), self._granted, int(self._hungry), pause)
         self._book.note(RESERVE, row)
 
@@ -158,7 +161,7 @@ class Budget:
             if known is None or known[0] != beat:
                 age = max(0.0, wall - at) if known is None else 0.0
                 self._beats[run] = known = (beat, now - age)
-                self.paused_until = max(self.paused_until, now - age + pause)
+                self.paused_until = max(self.paused_until, now - age + min(pause, self._longest))
             silent = now - known[1]
             if silent < self._term + self._window + LATE:
                 # One that has not renewed cannot send, so nobody has to make room for it.

@@ -32,7 +32,7 @@ class Pace:
         self.daily_limit: int | None = None
         self.daily_remaining: int | None = None
         """what the answers last said of the account's daily quota"""
-        self._budget = None if book is None else Budget(book, limits.window, chance)
+        self._budget = None if book is None else Budget(book, limits.window, chance, policy.retry.longest)
         self._policy = policy
         self._chance = chance
         self._most_lanes = limits.concurrency

@@ -98,8 +98,11 @@ class Throttle:
 
     def allowed(self, now: float) -> int:
         """Return how many requests may be in a window; our share aside at least one, or nothing would be learnt."""
-        most = max(1, int(min(float(self.limit_left(now)), self._rate())))
+        most = self._believed(now)
         return most if self.share is None else min(most, self.share)
+
+    def _believed(self, now: float) -> int:
+        return max(1, int(min(float(self.limit_left(now)), self._rate())))
 
     @property
     def under_way(self) -> int:
@@ -158,7 +161,8 @@ class Throttle:
         if sent.at < self._lowered_at:
             return False
         self._alone_from = now + SUSPICION * self.window
-        allowed = self.allowed(now)
+        # Who tries has reserved one request only; that it was refused says nothing of such a small number.
+        allowed = self._believed(now) if self.trying else self.allowed(now)
         if 2 * sent.held >= allowed:
             self._ceiling = float(max(1, min(sent.held - 1, allowed)))
         else:  # we were far below what we thought allowed: that was not our rate, and says nothing of the limit

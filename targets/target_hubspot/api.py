@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from urllib.parse import quote
 
 import msgspec
@@ -33,6 +34,7 @@ from penstock.records import (
     Sync,
     Unknown,
 )
+from penstock.retry import retry_after
 from target_hubspot import codes
 from target_hubspot.properties import Property, make_form, normalise_email
 
@@ -297,10 +299,11 @@ def _refusal(response: Response, batch: Batch) -> Exception:
     status = response.status
     body = _error_body(response)
     why = codes.reason(body)
+    named = retry_after(response.headers, datetime.now(timezone.utc).timestamp())
     if status == 429:
-        return _throttled(body, why)
+        return _throttled(body, why, named)
     if status in codes.UNAVAILABLE or (status >= 500 and status != 477):
-        return Unavailable(f"status {status}", 2.0 if status == 423 else None)
+        return Unavailable(f"status {status}", 2.0 if status == 423 and named is None else named)
     if status in (401, 403, 477) or 300 <= status < 400:
         return _account_trouble("a write", status, body)
     if status == 404 or (status == 400 and codes.CONFIGURATION.match(str(body.get("message", "")))):
@@ -313,14 +316,16 @@ def _refusal(response: Response, batch: Batch) -> Exception:
     return NotAccepted(f"unexpected status {status}")
 
 
-def _throttled(body: Mapping[str, object], why: codes.Reason) -> Exception:
+def _throttled(body: Mapping[str, object], why: codes.Reason, named: float | None) -> Exception:
+    """Wait as the answer names. HubSpot documents no Retry-After, so as a rule its policy's window is what counts."""
     policy = codes.label(body.get("policyName") or why.code)
     if policy == "DAILY":
         return Fault(
             "HubSpot's daily limit of API calls is used up",
             "run again after midnight in the portal's time zone; what was delivered stays acknowledged",
         )
-    return Throttled(f"status 429, {policy}", codes.POLICY_WAITS.get(policy, codes.WINDOW_SECONDS))
+    wait = codes.POLICY_WAITS.get(policy, codes.WINDOW_SECONDS) if named is None else named
+    return Throttled(f"status 429, {policy}", wait)
 
 
 def _account_trouble(doing: str, status: int, body: Mapping[str, object]) -> Exception:

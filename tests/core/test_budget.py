@@ -207,7 +207,7 @@ def test_what_all_may_send_is_never_more_than_the_limit(limit: int, moves: list[
     """Whatever the wall clocks say of rows that are renewed, and whoever is silent for as long as he likes."""
     rows: dict[int, tuple[float, ...]] = {}
     tables = [Table(n + 1, rows) for n in range(4)]
-    budgets = [Budget(table, WINDOW, Random(n)) for n, table in enumerate(tables)]
+    budgets = [Budget(table, WINDOW, Random(n), 120.0) for n, table in enumerate(tables)]
     sent: list[list[float]] = [[] for _ in tables]
     now = 0.0
     for table in tables:  # all have met each other
@@ -231,7 +231,7 @@ def test_what_all_may_send_is_never_more_than_the_limit(limit: int, moves: list[
 
 def test_a_row_from_the_future_is_waited_for_a_window_and_a_term_at_most(tmp_path: Path) -> None:
     rows: dict[int, tuple[float, ...]] = {9: (9, 5, 1e9, LIMIT, 1, 3.0)}
-    budget = Budget(Table(1, rows), WINDOW, Random(1))
+    budget = Budget(Table(1, rows), WINDOW, Random(1), 120.0)
     now = 0.0
     while budget.share == 0:
         now += 0.1
@@ -244,7 +244,7 @@ def test_a_row_from_the_future_is_waited_for_a_window_and_a_term_at_most(tmp_pat
 def test_a_row_of_long_ago_is_not_waited_for(tmp_path: Path) -> None:
     table = Table(1, {9: (9, 5, 0.0, LIMIT, 1, 60.0)})
     table.clock = 1000.0
-    budget = Budget(table, WINDOW, Random(1))
+    budget = Budget(table, WINDOW, Random(1), 120.0)
     budget.reserve(0.0, 0, 100, LIMIT, 0.0, last=False)
     assert budget.share > 0
     assert budget.paused_until <= 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -163,3 +164,36 @@ def test_a_run_that_ends_just_at_the_floor_is_no_fault(tmp_path: Path, monkeypat
     ending = run(lines, World(), tmp_path / "l.db", chance.randint(1, 9), policy=Policy(max_rows=50), chunk=10_000)
     assert ending.stop is None
     assert len(ending.requests) == 10
+
+
+def test_an_absurd_wait_ends_its_run_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not handed on to the next run through the ledger, which asks for itself."""
+    world = World()
+    with monkeypatch.context() as patch:
+        patch.setattr(Memory, "decode", _asks_for_a_pause)
+        first = run(history(5), world, tmp_path / "l.db")
+    assert isinstance(first.stop, Fault)
+    began = world.clock
+    assert run(history(5), world, tmp_path / "l.db").stop is None
+    assert len(world.objects) == 5
+    assert world.clock - began < 30
+
+
+def _asks_for_a_pause(self: Memory, response: Response, batch: Batch) -> list[Outcome]:
+    raise Throttled("slow down", 1e9)
+
+
+def test_throttled_answers_at_the_very_start_do_not_bring_the_run_to_a_crawl(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first request goes alone; that it is refused says nothing about so small a number of requests."""
+    answer, refusals = SimSender._answer, [Response(429, {}, b"")] * 4
+
+    def failing(self: SimSender, number: int, request: Request) -> Answer:
+        return refusals.pop() if refusals else answer(self, number, request)
+
+    monkeypatch.setattr(SimSender, "_answer", failing)
+    world = World()
+    limits = replace(sim.LIMITS, requests=190, window=10.0)
+    assert run(history(60), world, tmp_path / "l.db", limits=limits).stop is None
+    assert world.clock < 15

@@ -56,6 +56,8 @@ class Intake:
         changed: list[Row] = []
         earlier: set[str] = set()
         """keys with an older version in this very group"""
+        calm: set[RowKey] = set()
+        """keys of which an unchanged version stands in this very group: its reject, if any, is about to go"""
         sync, mark_seen, busy = opened.sync, opened.seen.mark, bool(self._lanes.rows)
         stage = opened.stage
         refused = self._ledger.rejects.has_any(opened.number)
@@ -72,23 +74,33 @@ class Intake:
                     last_sent = None
                 elif last_sent is not None and source_mark == source.mark and source_mark is not None:
                     unchanged.append(key)
+                    if refused:
+                        calm.add(key)
                     continue
             row = mapped(sync, mapper, source, epoch)
             if last_sent is not None and row.fingerprint == last_sent:
                 unchanged.append(row.key)
+                calm.add(row.key)
                 marks.append((row.source_mark, row.key))
-            elif not (refused and alone and self._put_off(opened, epoch, row)) and not self._held(opened, row):
+            elif not (
+                refused and alone and row.key not in calm and self._put_off(opened, epoch, row)
+            ) and not self._held(opened, row):
                 changed.append(row)
                 earlier.add(row.key)
-        if unchanged:
-            self._settlement.unchanged_keys(opened, epoch, unchanged)
-        if marks and opened.remark:
-            self._settlement.remark(opened, marks)
+        self._end_unchanged(opened, epoch, unchanged, marks)
         if stage is not None:
             for row in changed:
                 stage.add(row)
         elif changed:
             self.enter(opened, changed, now)
+
+    def _end_unchanged(
+        self, opened: OpenSync, epoch: Epoch, keys: list[RowKey], marks: list[tuple[bytes | None, RowKey]]
+    ) -> None:
+        if keys:
+            self._settlement.unchanged_keys(opened, epoch, keys)
+        if marks and opened.remark:
+            self._settlement.remark(opened, marks)
 
     def _put_off(self, opened: OpenSync, epoch: Epoch, row: Row) -> bool:
         """End a row that was refused before, just as it is, and is not to be tried again yet."""

@@ -57,7 +57,8 @@ class Judge:
         for key, version in reading.before(printed).items():
             allowed = {version} | later.get(key, set())
             if not any(self._is_there(v, there, rejects) for v in allowed):
-                kind = "orphan" if version.name is None and key in doubtful else "lost"
+                left = any(v.name is None for v in allowed)
+                kind = "orphan" if left and key in doubtful else "lost"
                 found.append(Finding(kind, f"{version} was read before the STATE in line {printed}: {there}"))
         return found
 

@@ -72,6 +72,20 @@ def test_a_replay_never_overtakes_a_fresher_version(tmp_path: Path) -> None:
     assert rejects(path) == {}
 
 
+def test_a_refused_version_that_comes_behind_an_unchanged_one_keeps_its_reject(tmp_path: Path) -> None:
+    """The unchanged one does away with the reject of an earlier run; the refused one must make it anew."""
+    world, path = World(), tmp_path / "l.db"
+    good, bad = record_line(1, "p1@example.com", "a"), record_line(1, "p1@example.com", "bad")
+    run([schema_line(), good], world, path)
+    for _ in range(2):
+        run([schema_line(), bad], world, path)
+    ending = run([schema_line(), good, bad, state_line(1)], world, path, chunk=10_000)
+    assert len(ending.states) == 1
+    assert [record["name"] for record in rejects(path).values()] == ["bad"]
+    assert run([schema_line(), bad, good], world, path, chunk=10_000).stop is None
+    assert rejects(path) == {}
+
+
 def test_no_state_passes_an_unchanged_row_before_its_reject_is_gone(tmp_path: Path) -> None:
     """A, then B refused, then A again: were the reject still there after a crash, its replay could bring B back."""
     died = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -34,6 +35,7 @@ class Ended:
     stderr: str
     seconds: float
     peak_mb: float
+    """most memory used; 0 where it was less than this process has used itself, because then it cannot be told"""
     killed_by_us: bool
     """it did not end in its time"""
 
@@ -151,7 +153,9 @@ class Process:
 
     def _wait(self) -> None:
         _, status, used = os.wait4(self._popen.pid, 0)
-        self._peak = used.ru_maxrss
+        # The system counts a child from the size of the process that started it, which may be larger than all it does.
+        ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        self._peak = used.ru_maxrss if used.ru_maxrss > ours else 0
         self._popen.returncode = os.waitstatus_to_exitcode(status)
         self.ended.set()
         with self._changed:

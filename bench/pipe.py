@@ -7,7 +7,6 @@ them, which flatters them), on fewer rows because it is slower.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -15,15 +14,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
+from bench import plugins
+from bench.plugins import MELTANO, ROOT
 from bench.results import Result, median_of
 from bench.warehouse import make_warehouse
 from penstock_sandbox.handle import Sandbox
 
-ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".bench"
-MELTANO = ROOT / ".venv-meltano" / "bin" / "meltano"
 ROWS = 1_000_000
 STOCK_ROWS = 100_000
 RUN = ["run", "--state-id-suffix", "bench", "tap-duckdb", "target-hubspot"]
@@ -36,7 +34,7 @@ def pipe_unchanged() -> list[Result]:
     make_warehouse(HOME / "warehouse.duckdb", ROWS)
     with served() as sandbox:
         sandbox.configure(history="keys")
-        environment = settings(sandbox.hubspot_url)
+        environment = settings(sandbox)
         first = timed([str(MELTANO), *RUN], environment)
         loaded = sandbox.stats().applied_writes
         if loaded != ROWS:
@@ -75,17 +73,10 @@ def served() -> Iterator[Sandbox]:
             process.terminate()
 
 
-def settings(hubspot_url: str) -> dict[str, str]:
-    """Point the project's own plugins at the benchmark's table, sync and ledger."""
-    environment = os.environ | {
-        "MELTANO_PROJECT_ROOT": str(ROOT),
-        "TAP_DUCKDB_PATH": str(HOME / "warehouse.duckdb"),
-        "TAP_DUCKDB_MODELS_FILE": "bench/models.yml",
-        "TARGET_HUBSPOT_API_URL": hubspot_url,
-        "TARGET_HUBSPOT_TOKEN": "sandbox-hubspot-token",
-        "TARGET_HUBSPOT_SYNCS_FILE": "bench/contacts.yml",
-        "TARGET_HUBSPOT_LEDGER_PATH": str(HOME / "ledger.db"),
-    }
+def settings(sandbox: Sandbox) -> dict[str, str]:
+    """Point the project's own plugins at the benchmark's table, sync and ledger; STATE goes where it always does."""
+    environment = plugins.environment(HOME, sandbox)
+    del environment["MELTANO_STATE_BACKEND_URI"]
     # Without compiled modules every start would compile them anew, which no installation does.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     return environment

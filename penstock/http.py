@@ -22,12 +22,10 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
 from penstock.errors import Fault, Misconfigured, NoAnswer, Stop
-from penstock.links import checked_url, goes_to, is_loopback
+from penstock.links import goes_to, is_loopback
 from penstock.records import Request, Response
 from penstock.tokens import Refreshing
 from penstock.wire import Inflate, Line, Session, reason, tls_context
-
-__all__ = ["Asker", "Http", "ThreadSender", "checked_url"]
 
 _CHUNK = 1 << 16
 _IDLE = 4.0

@@ -53,12 +53,9 @@ class Store:
         if int(self.meta("schema_version") or 0) not in UPGRADES:
             return
         self.db.begin()
-        self.db.execute(
-            "update meta set value=value where name='schema_version'"
-        )  # another run that upgrades waits here
-        while (
-            version := int(self.meta("schema_version") or 0)
-        ) in UPGRADES:  # read again: another run may have done it
+        # Another run that upgrades waits here, and then finds that it has been done: the version is read again.
+        self.db.execute("update meta set value=value where name='schema_version'")
+        while (version := int(self.meta("schema_version") or 0)) in UPGRADES:
             for statement in UPGRADES[version]:
                 self.db.execute(self.db.typed(statement))
             self.db.execute("update meta set value=? where name='schema_version'", (str(version + 1),))

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 from penstock.errors import Misconfigured
 from penstock.register import Register
+from penstock.rejects import DAY
 from penstock.store import Store
 
-DAY = 86_400.0
 FORGOTTEN = "it was forgotten on purpose"
 
 

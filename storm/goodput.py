@@ -26,6 +26,7 @@ from penstock.records import Limits, Request, Response
 from storm.figures import Option, arguments, figure, save_figures
 from storm.simulated import ram_disk
 from storm.source import Reading, Version
+from tests.core.parts import no_ask
 from tests.core.sim import SYNC, Memory
 
 LIMITS = Limits(rows=100, body_bytes=2**21, concurrency=10, requests=10**9, window=10.0)
@@ -86,7 +87,7 @@ def goodput(rows: int, share: float, seed: int) -> float:
             delivery,
             checkpoint,
             lambda _stream, _keys: SYNC,
-            lambda sync, columns, keys: RecordMapper(sync, memory.form(sync, None, (), _no_ask), columns, keys),
+            lambda sync, columns, keys: RecordMapper(sync, memory.form(sync, None, (), no_ask), columns, keys),
             lambda _stream, _schema, _keys: None,
             lambda: network.now,
         )
@@ -124,10 +125,6 @@ def _drive(data: bytes, reader: Reader, delivery: Delivery, network: Network) ->
             due = [at for at in (network.due, delivery.next_due(network.now)) if at is not None]
             network.now = max(network.now + STEP, min(due, default=0.0))
         delivery.turn(network.now, flush=ended)
-
-
-def _no_ask(_request: Request) -> Response:
-    raise AssertionError("nothing to ask")
 
 
 def main() -> int:

@@ -13,14 +13,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 from storm.figures import Option, arguments, figure, save_figures, told
 from storm.judge import Finding
 from storm.process import sandbox_process
-from storm.rounds import Ended, Rounds, Tally
+from storm.rounds import Ended, Rounds, Tally, side_by_side
 
 CALLS = ("pwrite64", "fdatasync", "write", "sendto", "connect", "fsync")
 FINISH_EVERY = 3
@@ -113,12 +111,8 @@ def main() -> int:
     if not has_strace():
         print(f"skipped, nothing was killed: {HOW_TO_INSTALL}")
         return 0
-    began, workers = time.monotonic(), options["workers"]
-    tally = Tally()
-    with ThreadPoolExecutor(workers) as pool:
-        seeds = [options["seed"] + 1_000 * n for n in range(workers)]
-        for each in pool.map(partial(kills, count=-(-options["count"] // workers)), seeds):
-            tally.add(each)
+    began = time.monotonic()
+    tally = side_by_side(kills, options["seed"], options["count"], options["workers"])
     lost = sum(each.kind in ("lost", "stale", "duplicate") for each in tally.findings)
     print(f"{killed(tally)} kills in {time.monotonic() - began:.0f} s: {dict(tally.ends)}")
     print(f"sent again: {tally.resent_rows} rows of {tally.resent_batches} batches; per lane {tally.per_lane}")

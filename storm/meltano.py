@@ -19,14 +19,14 @@ from random import Random
 
 import duckdb
 
+from bench.plugins import MELTANO, ROOT, environment
 from bench.warehouse import make_warehouse
 from penstock_sandbox.handle import Sandbox
 from storm.figures import Option, arguments, figure, save_figures, told
 from storm.judge import Finding
-from storm.process import ROOT, sandbox_process
+from storm.process import sandbox_process
 from storm.signals import LATENCY_MS
 
-MELTANO = ROOT / ".venv-meltano" / "bin" / "meltano"
 RUN = [str(MELTANO), "run", "tap-duckdb", "target-hubspot"]
 ROWS = 3_000
 
@@ -42,20 +42,6 @@ def target_of(meltano: int) -> int | None:
             except OSError:
                 continue
     return None
-
-
-def environment(folder: Path, sandbox: Sandbox) -> dict[str, str]:
-    """Point the project's plugins at a warehouse, a ledger and a sandbox of our own, and Meltano at its own state."""
-    return os.environ | {
-        "MELTANO_PROJECT_ROOT": str(ROOT),
-        "MELTANO_STATE_BACKEND_URI": (folder / "state").as_uri(),
-        "TAP_DUCKDB_PATH": str(folder / "warehouse.duckdb"),
-        "TAP_DUCKDB_MODELS_FILE": "bench/models.yml",
-        "TARGET_HUBSPOT_API_URL": sandbox.hubspot_url,
-        "TARGET_HUBSPOT_TOKEN": sandbox.token,
-        "TARGET_HUBSPOT_SYNCS_FILE": "bench/contacts.yml",
-        "TARGET_HUBSPOT_LEDGER_PATH": str(folder / "ledger.db"),
-    }
 
 
 def strike(settings: dict[str, str], sandbox: Sandbox, chance: Random) -> str:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -63,6 +64,16 @@ class Tally:
         self.resent_batches += other.resent_batches
         self.per_lane = max(self.per_lane, other.per_lane)
         self.seconds += other.seconds
+
+
+def side_by_side(storm: Callable[[int, int], Tally], seed: int, count: int, workers: int) -> Tally:
+    """Let so many workers, each with a sandbox and a seed of its own, share a number of disturbed runs."""
+    tally = Tally()
+    with ThreadPoolExecutor(workers) as pool:
+        seeds = [seed + 1_000 * n for n in range(workers)]
+        for each in pool.map(storm, seeds, [-(-count // workers)] * workers):
+            tally.add(each)
+    return tally
 
 
 Disturb = Callable[[subprocess.Popen[bytes]], None]

@@ -13,8 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -22,7 +20,7 @@ from penstock_sandbox.handle import Sandbox
 from storm.figures import Option, arguments, figure, save_figures, told
 from storm.judge import Finding
 from storm.process import sandbox_process
-from storm.rounds import Ended, Rounds, Tally
+from storm.rounds import Ended, Rounds, Tally, side_by_side
 
 CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
 LATENCY_MS = 30
@@ -104,12 +102,8 @@ def p99(seconds: list[float]) -> float:
 def main() -> int:
     """Run the storm, print what came of it, save the figures."""
     options = arguments("signals", Option("count", 1_000, "signals"), Option("workers", 2, "sandboxes side by side"))
-    began, workers = time.monotonic(), options["workers"]
-    tally = Tally()
-    with ThreadPoolExecutor(workers) as pool:
-        seeds = [options["seed"] + 1_000 * n for n in range(workers)]
-        for each in pool.map(partial(signals, count=-(-options["count"] // workers)), seeds):
-            tally.add(each)
+    began = time.monotonic()
+    tally = side_by_side(signals, options["seed"], options["count"], options["workers"])
     print(f"{tally.rounds} signals in {time.monotonic() - began:.0f} s: {dict(tally.ends)}")
     print(f"from the signal to the end: p99 {p99(tally.seconds):.2f} s, most {max(tally.seconds, default=0):.2f} s")
     told("signals", options, tally.findings)

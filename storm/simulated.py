@@ -26,7 +26,8 @@ from penstock.retry import RetryPolicy
 from storm.figures import Option, arguments, figure, save_figures
 from storm.judge import Finding, Judge, doubtful_in, line_of, rejects_in
 from storm.source import Key, Reading, Source, Version, position_of
-from tests.core.sim import LIMITS, POINTS, SYNC, Ending, PointedLedger, World, run
+from tests.core.deaths import POINTS, PointedLedger
+from tests.core.sim import LIMITS, SYNC, Ending, World, run
 
 SCORES = Sync("scores", "contacts", "email", fields={"email": FieldRule("email"), "score": FieldRule("name")})
 POLICY = Policy(retry=RetryPolicy(attempts=100), max_rows=50, judged_from=10**9, hopeless=10**9)

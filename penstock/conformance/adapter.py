@@ -7,6 +7,7 @@ finds it again in the target's requests and in the server's store.
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -28,8 +29,8 @@ STATUSES: Mapping[Says, int] = {
 }
 
 
-class Adapter:
-    """One Singer target and the server it writes to. The first eight methods are asked for, the rest have defaults."""
+class Adapter(ABC):
+    """One Singer target and the server it writes to. The abstract methods are asked for, the rest have defaults."""
 
     name = "target"
     batch = 100
@@ -49,12 +50,12 @@ class Adapter:
 
     # -- how it runs --------------------------------------------------------------------------------------
 
+    @abstractmethod
     def command(self, folder: Path, url: str) -> Sequence[str]:
         """Write the target's settings into its working folder and return its command line.
 
         `url` is the server's address as the target must see it; `folder` is empty at first and kept between runs.
         """
-        raise NotImplementedError
 
     def environment(self) -> Mapping[str, str]:
         """Return the environment of the target's process."""
@@ -62,17 +63,17 @@ class Adapter:
 
     # -- what it reads ------------------------------------------------------------------------------------
 
+    @abstractmethod
     def schema(self) -> Json:
         """Return the SCHEMA message of the stream."""
-        raise NotImplementedError
 
+    @abstractmethod
     def record(self, key: str, value: str) -> Json:
         """Return the record of a row."""
-        raise NotImplementedError
 
+    @abstractmethod
     def broken_record(self, key: str) -> Json:
         """Return a record of this key that breaks the stream's schema."""
-        raise NotImplementedError
 
     def refused_record(self, key: str) -> Json | None:  # noqa: ARG002
         """Return a record of this key that the server refuses, and it alone; None when it refuses none."""
@@ -80,25 +81,25 @@ class Adapter:
 
     # -- where it writes ----------------------------------------------------------------------------------
 
+    @abstractmethod
     def upstream(self) -> AbstractContextManager[str]:
         """Serve, and give the server's URL."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reset(self) -> None:
         """Empty the server."""
-        raise NotImplementedError
 
+    @abstractmethod
     def writes(self, request: Request) -> list[Pair] | None:
         """Return the rows that a request writes, or None when it is no write."""
-        raise NotImplementedError
 
     def applied(self, request: Request, response: Response) -> list[Pair]:
         """Return the rows that the server applied; by default all of them when it answered with success."""
         return (self.writes(request) or []) if 200 <= response.status < 300 else []
 
+    @abstractmethod
     def stored(self) -> list[Pair]:
         """Return key and value of every object in the server's store: two of one key are a duplicate."""
-        raise NotImplementedError
 
     def rejects(self, folder: Path) -> set[str]:  # noqa: ARG002
         """Return the keys of the rows that the target keeps, durably and with a reason, as refused."""

@@ -6,7 +6,7 @@ from singer_sdk import typing as th
 
 from penstock.auth import Bearer, Secret
 from penstock.errors import Misconfigured
-from penstock.http import checked_url
+from penstock.links import checked_url
 from penstock.records import Destination
 from penstock.singer import CORE_SETTINGS, PenstockTarget
 from target_hubspot.api import HubSpot

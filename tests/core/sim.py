@@ -1,15 +1,13 @@
 """A destination in memory and a run in simulated time: what the core's tests drive instead of a server.
 
-A Crash derives from BaseException and can be raised at any named point, as if the process had died there: nothing
-below catches it, the ledger is closed without commit, and the next run starts from the file.
+A run can die at any of the points that `deaths` names, and the next one starts from the ledger's file.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -18,7 +16,6 @@ from typing import Any
 from penstock.checkpoint import Checkpoint
 from penstock.delivery import Answer, Delivery
 from penstock.errors import BatchRefused, MalformedInput, Misconfigured, NoAnswer, Stop, Throttled, Unavailable
-from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
 from penstock.policy import Policy
 from penstock.reading import Reader, StreamMap
@@ -39,38 +36,12 @@ from penstock.records import (
     Request,
     Response,
     Retry,
-    RowKey,
     Sync,
     Unknown,
 )
-from penstock.register import Registered
 from penstock.retry import RetryPolicy
 from penstock.stateout import StateOut
-from penstock.tables import Refused, Settled
-from tests.core import places
-
-
-class Crash(BaseException):
-    """The process dies here."""
-
-
-POINTS = (
-    "read",
-    "intended",
-    "before commit",
-    "committed",
-    "before send",
-    "sent",
-    "between rows",
-    "applied",
-    "answered",
-    "intent closed",
-    "settled",
-    "refused",
-    "before print",
-    "printed",
-)
-"""where a run can die, in the order in which a row passes them"""
+from tests.core.deaths import Crash, PointedLedger, opened
 
 
 @dataclass
@@ -246,41 +217,6 @@ class SimSender:
         return Response(200, {}, json.dumps(answers).encode())
 
 
-class PointedLedger(Ledger):
-    """A ledger that can die at its commits, and between a write and its commit."""
-
-    point: Callable[[str], None]
-
-    def intend(self, sync: int, action: Action, rows: Sequence[tuple[RowKey, str, bytes]]) -> int:
-        intent = super().intend(sync, action, rows)
-        self.point("intended")
-        return intent
-
-    def close_intent(self, sync: int, intent: int, doubtful: Sequence[tuple[RowKey, str]]) -> None:
-        super().close_intent(sync, intent, doubtful)
-        self.point("intent closed")
-
-    def deliver(self, sync: int, rows: Sequence[Settled]) -> None:
-        super().deliver(sync, rows)
-        self.point("settled")
-
-    def open_sync(self, stream: str, object_name: str) -> Registered:
-        refuse = self.rejects.refuse
-
-        def pointed(sync: int, rows: Sequence[Refused], run: int) -> int:
-            repeated = refuse(sync, rows, run)
-            self.point("refused")
-            return repeated
-
-        self.rejects.refuse = pointed  # type: ignore[method-assign]
-        return super().open_sync(stream, object_name)
-
-    def commit(self) -> None:
-        self.point("before commit")
-        super().commit()
-        self.point("committed")
-
-
 FIELDS = {"email": FieldRule("email"), "name": FieldRule("name")}
 SYNC = Sync("people", "contacts", "email", fields=FIELDS)
 SCHEMA = {"properties": {"id": {"type": "integer"}, "email": {"type": ["string", "null"]}, "name": {"type": "string"}}}
@@ -298,18 +234,6 @@ class Ending:
     crashed: bool = False
     lost: frozenset[int] = frozenset()
     """requests that were applied and whose answer was lost on the way"""
-
-
-@contextmanager
-def opened(
-    path: Path, point: Callable[[str], None], world: World, kind: type[PointedLedger]
-) -> Iterator[PointedLedger]:
-    ledger = kind(places.at(path), wall=lambda: world.wall)
-    ledger.point = point
-    try:
-        yield ledger
-    finally:
-        ledger.close()
 
 
 def run(
@@ -342,7 +266,7 @@ def run(
 
     states: list[bytes] = []
     sender = SimSender(world, chance, faults, point)
-    with opened(path, point, world, ledger_kind) as ledger:
+    with opened(path, point, lambda: world.wall, ledger_kind) as ledger:
         ledger.begin_run()
         checkpoint = checkpoint_kind()
         policy = policy or Policy(retry=RetryPolicy(attempts=100), max_rows=50)

@@ -12,9 +12,11 @@ from pathlib import Path
 from random import Random
 from typing import ClassVar
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet as pq
 
 from penstock import batchfiles
 from penstock.batchfiles import read_batch
@@ -308,9 +310,6 @@ def test_a_batch_proves_completeness_only_with_a_version(tmp_path: Path, version
 
 
 # -- Parquet -------------------------------------------------------------------------------------------------
-
-pa = pytest.importorskip("pyarrow")
-pq = pytest.importorskip("pyarrow.parquet")
 
 
 def parquet(path: Path, rows: list[dict[str, object]], schema: object = None, **more: object) -> str:

@@ -17,6 +17,7 @@ import trustme
 from penstock.errors import Misconfigured, NoAnswer
 from penstock.records import Request
 from tests.core.faulty import GET, POST, Peer, Server, Story, client, polite, serving
+from tests.core.threads import in_threads
 
 
 @pytest.fixture(autouse=True)
@@ -329,10 +330,6 @@ def test_a_pool_is_as_large_as_the_lanes() -> None:
             for _ in range(10):
                 http.send(POST)
 
-        threads = [threading.Thread(target=lane) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        in_threads(8, lane)
     assert server.connections == 8
     assert len(server.requests) == 80

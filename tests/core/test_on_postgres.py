@@ -4,38 +4,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from importlib import import_module
 
 import pytest
 from hypothesis import given, is_hypothesis_test, settings
 from hypothesis import strategies as st
 
-from tests.core import (
-    places,
-    test_budget,
-    test_ledger,
-    test_modes,
-    test_odd_input,
-    test_order_across,
-    test_pending,
-    test_promise,
-    test_rejects,
-    test_upkeep,
-)
+from tests.core import places, test_promise, test_upkeep
 from tests.core.test_promise import HISTORIES
 from tests.postgres import Server
 
 pytestmark = pytest.mark.usefixtures("on_postgres")
-MODULES = (
-    test_budget,
-    test_ledger,
-    test_modes,
-    test_odd_input,
-    test_order_across,
-    test_pending,
-    test_promise,
-    test_rejects,
-    test_upkeep,
-)
+AREAS = ("budget", "ledger", "modes", "odd_input", "order_across", "pending", "promise", "rejects", "upkeep")
 OF_FILES = {
     "test_files_are_private_whatever_the_umask",
     "test_a_ledger_that_others_could_read_is_closed_to_them",
@@ -63,8 +43,8 @@ def on_postgres(postgres: Server) -> Iterator[None]:
 ledger = test_upkeep.ledger
 SHARED = [
     (name, test)
-    for module in MODULES
-    for name, test in vars(module).items()
+    for area in AREAS
+    for name, test in vars(import_module(f"tests.core.test_{area}")).items()
     if name.startswith("test_") and {"tmp_path", "ledger"} & set(inspect.signature(test).parameters)
     if name not in OF_FILES | SLOW and not is_hypothesis_test(test)
 ]

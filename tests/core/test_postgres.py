@@ -22,6 +22,7 @@ from penstock.postgres import SESSION
 from penstock.records import Action, RowKey
 from penstock.tables import SCHEMA_VERSION
 from tests.core import places
+from tests.core.threads import in_threads
 from tests.postgres import PASSWORD, Server, eventually
 
 ANA = RowKey('["ana"]')
@@ -144,11 +145,7 @@ def test_a_schema_is_made_once_by_many_at_once(postgres: Server, schema: str) ->
         except Stop as stop:
             failures.append(stop)
 
-    threads = [threading.Thread(target=make) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(4, make)
     assert failures == []
 
 

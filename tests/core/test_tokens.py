@@ -15,12 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.auth import Redaction, Secret, Unsigned, redact_logs
+from penstock.auth import Secret, Unsigned, redact_logs
 from penstock.errors import Fault, Misconfigured, Stop
 from penstock.http import Asker, Http, ThreadSender
 from penstock.records import Request, Response
 from penstock.tokens import RefreshGrant, Refreshing, Token, token_request
 from tests.core.faulty import POST, Peer, Server, polite, serving
+from tests.core.test_urls_and_secrets import root_handler
+from tests.core.threads import in_threads
 
 
 @dataclass
@@ -66,14 +68,6 @@ def signed(server: Server, auth: Refreshing, **settings: float) -> Iterator[Http
         yield http
     finally:
         http.close()
-
-
-def in_threads(count: int, work: Callable[[], None]) -> None:
-    threads = [threading.Thread(target=work) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 def test_an_expiry_every_fifty_requests_with_eight_lanes() -> None:
@@ -366,28 +360,6 @@ def test_any_expires_in_is_a_number_of_seconds_or_unknown(value: object) -> None
 # -- what is learnt later is redacted too -------------------------------------------------------------------
 
 
-@contextmanager
-def root_handler() -> Iterator[list[str]]:
-    lines: list[str] = []
-
-    class Keep(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(self.format(record))
-
-    root, handler = logging.getLogger(), Keep()
-    levels = {name: logging.getLogger(name).level for name in ("urllib3", "requests", "charset_normalizer")}
-    before = {each: list(each.filters) for each in root.handlers}
-    root.addHandler(handler)
-    try:
-        yield lines
-    finally:
-        root.removeHandler(handler)
-        for each, filters in before.items():
-            each.filters = filters
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
-
-
 def test_a_token_that_was_fetched_in_mid_run_shows_in_no_log() -> None:
     with root_handler() as lines:
         redact_logs([Secret("canary-config")])
@@ -398,16 +370,3 @@ def test_a_token_that_was_fetched_in_mid_run_shows_in_no_log() -> None:
         logging.getLogger("penstock").warning("%s, %s", f"{token} 00D%21canary%2F1%3D", "canary-refresh canary-config")
         logging.getLogger("elsewhere").error("client_secret=%s", "canary-secret")
     assert lines == ["••• •••, ••• •••", "client_secret=•••"]
-
-
-def test_a_log_call_that_does_not_fit_its_words_ends_nothing() -> None:
-    record = logging.LogRecord("x", logging.INFO, "f", 1, "two %s %s", ("canary",), None)
-    assert Redaction([Secret("canary")]).filter(record)
-    assert record.getMessage() == "two %s %s"
-
-
-def test_a_trace_that_was_written_before_is_cleaned_too() -> None:
-    record = logging.LogRecord("x", logging.INFO, "f", 1, "failed", (), None)
-    record.exc_text = record.stack_info = "Bearer canary"
-    Redaction([]).filter(record)
-    assert "canary" not in logging.Formatter().format(record)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import requests
@@ -13,7 +15,7 @@ from urllib3.util import parse_url
 
 from penstock.auth import Bearer, Redaction, Secret, redact_logs
 from penstock.errors import Misconfigured
-from penstock.http import checked_url
+from penstock.links import checked_url
 
 DOMAINS = ("hubapi.com",)
 
@@ -145,18 +147,44 @@ def test_the_text_of_an_exception_is_cleaned_too() -> None:
     assert "ValueError: header was Bearer •••" in text
 
 
-def test_every_handler_of_the_root_logger_is_filtered() -> None:
-    root, handler = logging.getLogger(), logging.NullHandler()
-    levels = {name: logging.getLogger(name).level for name in ("urllib3", "requests")}
+def test_a_log_call_that_does_not_fit_its_words_ends_nothing() -> None:
+    record = logging.LogRecord("x", logging.INFO, "f", 1, "two %s %s", ("canary",), None)
+    assert Redaction([Secret("canary")]).filter(record)
+    assert record.getMessage() == "two %s %s"
+
+
+def test_a_trace_that_was_written_before_is_cleaned_too() -> None:
+    record = logging.LogRecord("x", logging.INFO, "f", 1, "failed", (), None)
+    record.exc_text = record.stack_info = "Bearer canary"
+    Redaction([]).filter(record)
+    assert "canary" not in logging.Formatter().format(record)
+
+
+@contextmanager
+def root_handler() -> Iterator[list[str]]:
+    lines: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(self.format(record))
+
+    root, handler = logging.getLogger(), Keep()
+    levels = {name: logging.getLogger(name).level for name in ("urllib3", "requests", "charset_normalizer")}
     before = {each: list(each.filters) for each in root.handlers}
     root.addHandler(handler)
     try:
-        redact_logs([Secret("canary")])
-        assert any(isinstance(each, Redaction) for each in handler.filters)
-        assert logging.getLogger("urllib3").level == logging.WARNING
+        yield lines
     finally:
         root.removeHandler(handler)
         for each, filters in before.items():
             each.filters = filters
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
+
+
+def test_every_handler_of_the_root_logger_is_filtered() -> None:
+    with root_handler() as lines:
+        redact_logs([Secret("canary")])
+        logging.getLogger("elsewhere").error("it was %s", "canary")
+        assert logging.getLogger("urllib3").level == logging.WARNING
+    assert lines == ["it was •••"]

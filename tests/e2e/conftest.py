@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from bench import plugins
+from bench.plugins import MELTANO, ROOT
 from penstock_sandbox.handle import Sandbox
 from penstock_sandbox.server import running
-
-ROOT = Path(__file__).resolve().parents[2]
-MELTANO = ROOT / ".venv-meltano" / "bin" / "meltano"
 
 
 @pytest.fixture
@@ -26,16 +24,7 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def environment(tmp_path: Path, sandbox: Sandbox) -> dict[str, str]:
     """Point the project's plugins at this test's own warehouse, ledger and sandbox, and Meltano at its own state."""
-    return os.environ | {
-        "MELTANO_PROJECT_ROOT": str(ROOT),
-        "MELTANO_STATE_BACKEND_URI": (tmp_path / "state").as_uri(),
-        "TAP_DUCKDB_PATH": str(tmp_path / "warehouse.duckdb"),
-        "TAP_DUCKDB_MODELS_FILE": "bench/models.yml",
-        "TARGET_HUBSPOT_API_URL": sandbox.hubspot_url,
-        "TARGET_HUBSPOT_TOKEN": sandbox.token,
-        "TARGET_HUBSPOT_SYNCS_FILE": "bench/contacts.yml",
-        "TARGET_HUBSPOT_LEDGER_PATH": str(tmp_path / "ledger.db"),
-    }
+    return plugins.environment(tmp_path, sandbox)
 
 
 @pytest.fixture

@@ -13,39 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from bench.plugins import MELTANO, ROOT
 from bench.warehouse import make_warehouse
 from penstock_sandbox.handle import Sandbox
-from tests.e2e.conftest import MELTANO, ROOT
+from storm.meltano import target_of
 
 pytestmark = pytest.mark.e2e
 ROWS = 6_000
 Meltano = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-def children_of(pid: int) -> list[int]:
-    """List the processes that a process has started, from /proc."""
-    found: list[int] = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text()
-            except OSError:
-                continue
-            if int(stat.rsplit(")", 1)[1].split()[1]) == pid:
-                found.append(int(entry.name))
-    return found
-
-
-def target_of(meltano: int) -> int | None:
-    """Find the target among Meltano's children by its command line."""
-    for child in children_of(meltano):
-        try:
-            command = Path(f"/proc/{child}/cmdline").read_bytes()
-        except OSError:
-            continue
-        if b"target-hubspot" in command:
-            return child
-    return None
 
 
 def check_exactly_once(sandbox: Sandbox, ledger: Path, rows: int) -> None:

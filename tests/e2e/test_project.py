@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.conftest import ROOT
+from bench.plugins import ROOT
 
 PLUGINS = [("extractors", "tap-duckdb", "tap_warehouse.duckdb"), ("loaders", "target-hubspot", "target_hubspot.target")]
 

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
+from bench.plugins import ROOT
 from demo import readme
-from tests.e2e.conftest import ROOT
 
 pytestmark = pytest.mark.e2e
 

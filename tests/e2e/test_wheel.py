@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import ROOT
+from bench.plugins import ROOT
 
 pytestmark = pytest.mark.e2e
 PLUGINS = ["tap-duckdb", "target-hubspot"]

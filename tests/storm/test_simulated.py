@@ -13,7 +13,7 @@ from penstock.checkpoint import Checkpoint
 from penstock.records import Action, RowKey
 from penstock.register import Registered
 from storm.simulated import Parts, Tale, play, storm
-from tests.core.sim import POINTS, PointedLedger
+from tests.core.deaths import POINTS, PointedLedger
 
 CYCLES = int(os.environ.get("PENSTOCK_CRASH_CYCLES", "750"))
 

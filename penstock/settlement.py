@@ -239,10 +239,11 @@ class Settlement:
 
     def close_intent(self, opened: OpenSync, batch: Batch, doubtful: Sequence[Row]) -> None:
         """Note that a batch is over. `doubtful` rows may have been applied although nobody said so."""
-        if batch.intent is not None:
-            self._ledger.close_intent(opened.number, batch.intent, [(row.key, row.match) for row in doubtful])
-            batch.intent = None
-            self._touch()
+        if batch.intent is None:
+            raise AssertionError("a batch is over that was never about to be sent")
+        self._ledger.close_intent(opened.number, batch.intent, [(row.key, row.match) for row in doubtful])
+        batch.intent = None
+        self._touch()
 
     def redirect(self, opened: OpenSync, row: Row, asked: Action, outcome: Again) -> None:
         """Take what an answer taught about where a row's object is."""

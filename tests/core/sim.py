@@ -291,6 +291,7 @@ def run(
             input_error = _drive(lines, reader, delivery, world, lambda: state_out.turn(world.clock), chunk, point)
             stop = delivery.stopped or input_error or delivery.verdict()
             if delivery.stopped is None:
+                assert checkpoint.unsettled == delivery.withheld, "a row is nowhere"
                 reader.look_at_pending()
                 state_out.turn(world.clock, last=True)
         except Crash:

@@ -189,6 +189,17 @@ def test_a_format_of_another_version_is_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_a_file_whose_tables_are_not_ours_is_refused(tmp_path: Path) -> None:
+    """It is a database, but it belongs to something else."""
+    path = tmp_path / "l.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("create table meta(key integer)")
+    with pytest.raises(Misconfigured, match="cannot be opened: ") as caught:
+        Ledger(path)
+    assert "ledger_path" in caught.value.advice
+    assert not path.with_name("l.db-wal").exists(), "the connection was not closed"
+
+
 def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
     (tmp_path / "l.db").write_bytes(b"not a database at all, but long enough to be looked at" * 40)
     with pytest.raises(Misconfigured, match="cannot be opened"), opened(tmp_path / "l.db"):
@@ -218,6 +229,8 @@ def test_what_was_taken_back_is_not_there(tmp_path: Path) -> None:
         ledger.rollback()
         ledger.commit()
         assert mark_of(ledger, sync, ANA) == OLD
+        ledger.rollback()
+        assert mark_of(ledger, sync, ANA) == OLD, "with nothing open there is nothing to take back"
 
 
 def test_a_failing_file_is_a_fault(tmp_path: Path) -> None:

@@ -350,6 +350,19 @@ def test_a_destination_with_idempotent_events_repeats_none(tmp_path: Path) -> No
 # -- what a destination cannot do ----------------------------------------------------------------------------
 
 
+def test_a_destination_that_cannot_look_is_sent_the_same_again(tmp_path: Path) -> None:
+    """Without a look-up a creation in doubt can only be repeated: by its match value, so it makes no second object."""
+    blind = replace(ABILITIES, actions=ABILITIES.actions - {Action.FIND})
+    world, lost = World(), 0
+    for n in range(10):
+        ending = read(world, tmp_path / "l.db", {n: "a"}, SYNC, seed=n, faults=0.5, abilities=blind)
+        assert ending.stop is None
+        assert {request.path for request in ending.requests} == {"/upsert"}
+        lost += len(ending.lost)
+    assert lost > 0
+    assert len(world.objects) == 10
+
+
 def test_what_a_target_cannot_do_is_refused_at_the_start() -> None:
     few = Abilities(frozenset({Action.UPSERT, Action.UPDATE}), frozenset(), frozenset())
     with pytest.raises(Misconfigured, match="does not know how to archive contacts"):

@@ -20,6 +20,7 @@ OF_FILES = {
     "test_files_are_private_whatever_the_umask",
     "test_a_ledger_that_others_could_read_is_closed_to_them",
     "test_a_file_that_is_no_ledger_is_refused",
+    "test_a_file_whose_tables_are_not_ours_is_refused",
     "test_the_lock_of_a_sync_is_one_run_wide",
     "test_a_sqlite_that_is_too_old_is_named",
     "test_a_file_that_sqlite_cannot_open_is_refused",

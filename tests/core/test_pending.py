@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -102,6 +103,17 @@ def test_an_added_column_that_no_field_takes_leaves_the_sync_as_it_is(tmp_path: 
     wider["schema"]["properties"]["extra"] = {"type": "string"}
     lines = [state(people={"at": 9}), json.dumps(wider).encode(), state(people={"at": 10})]
     assert marks(run(lines, world, path))[-1] == {"people": {"at": 10}}
+
+
+@pytest.mark.parametrize("state", [b'{"bookmarks":', b'{"a":"\xff"}', b"[1]", b'{"bookmarks":[]}', b'{"position":1}'])
+def test_a_state_that_is_not_understood_says_nothing_of_its_bookmarks(state: bytes) -> None:
+    bookmarks = Bookmarks()
+    bookmarks.read(state, before_records=True)
+    assert not bookmarks.began_with("people")
+    assert not bookmarks.began_without("people"), "what a tap was started with is unknown, not nothing"
+    assert bookmarks.printable(state) == state
+    bookmarks.withheld = {"people"}
+    assert bookmarks.printable(state) is None
 
 
 def test_numbers_in_other_bookmarks_keep_their_digits() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from penstock.records import FieldRule
 from penstock.rejects import DAY
+from tests.core import places
 from tests.core.sim import FIELDS, SYNC, Ending, World, activate_line, record_line, run, schema_line, state_line
 from tests.core.test_promise import rejects
 
@@ -36,6 +37,16 @@ def test_a_refused_row_is_tried_on_the_next_run_then_once_a_day_then_parked(tmp_
     assert again(world, path, BAD, days=14) == {"read": 1, "rejected": 1}
     assert again(world, path, BAD, days=100) == {"read": 1, "parked": 1}
     assert list(rejects(path)) == [1]
+
+
+def test_a_reject_without_a_key_is_kept_and_never_replayed(tmp_path: Path) -> None:
+    """No row of the source is known to be this one: it stays, for a person to look at."""
+    world, path = World(), tmp_path / "l.db"
+    nameless = [schema_line(), record_line(None, "p1@example.com", "a"), state_line(1)]
+    assert again(world, path, nameless) == {"read": 1, "invalid": 1}
+    assert again(world, path, NOTHING_NEW, days=30) == {}
+    assert len(places.query(path, "select row_key from rejects where row_key like 'no-key:%'")) == 1
+    assert world.history == []
 
 
 def test_a_change_of_the_row_or_of_the_mapping_ends_the_waiting(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ SEED ?= 4711
 # Thousands of small ledgers are flushed to disk in the tests; on a RAM disk that takes no time.
 RAM := $(shell if [ -w /dev/shm ]; then echo /dev/shm; else echo /tmp; fi)
 
-.PHONY: help setup demo test check format bench crash mutants promise sandbox lock clean
+.PHONY: help setup demo test check format bench crash mutants coverage promise sandbox lock clean
 help: ## list what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -77,6 +77,9 @@ promise: .venv/ready ## run the conformance suite on our target, a stock one and
 
 mutants: .venv/ready ## change the core a little, many times, and see whether a test notices; survivors in .bench/mutants.txt
 	@$(BIN)/python -m bench.mutants $(M)
+
+coverage: .venv/ready ## count the branches of the core that its tests take; what they leave out in .bench/branches.txt
+	@TMPDIR=$(RAM) $(BIN)/python -m bench.branches
 
 lock: .venv/ready ## compile requirements/*.txt anew
 	@UV=$(BIN)/uv sh requirements/compile.sh

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 import penstock
+from bench import branches
 from target_hubspot.target import TargetHubSpot
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,7 +54,7 @@ def test_files_stay_small() -> None:
     large = {
         n: lines
         for n, t in sources(
-            "penstock", "taps", "targets", "penstock_sandbox", "bench", "demo", "storm", "transform"
+            "penstock", "taps", "targets", "penstock_sandbox", "bench", "demo", "storm", "tests", "transform"
         ).items()
         if (lines := t.count("\n")) > 400
     }
@@ -66,6 +67,13 @@ def test_every_target_is_small() -> None:
             lines = [line for path in target.rglob("*.py") for line in path.read_text("utf-8").splitlines()]
             code = [line for line in lines if line.strip() and not line.lstrip().startswith(("#", '"""'))]
             assert len(code) <= 700, target.name
+
+
+def test_what_the_measure_of_branches_leaves_out_is_there() -> None:
+    """A name that is no test any more would leave nothing out, in silence."""
+    tests = sources("tests/core")
+    assert not [name for name in branches.ELSEWHERE if f"tests/core/test_{name}.py" not in tests]
+    assert not [name for name in branches.SLOW if not any(f"def {name}(" in text for text in tests.values())]
 
 
 def test_the_version_is_the_distributions() -> None:

@@ -77,6 +77,8 @@ class Stream:
     """versions of the records read in this run, and whether no earlier run had begun them"""
     complete: bool = False
     """the last message was the ACTIVATE_VERSION of records read in this run"""
+    blurred: bool = False
+    """a stream map failed on a record, which may be any row: which rows are gone cannot be told"""
 
 
 class Reader:
@@ -171,7 +173,8 @@ class Reader:
             return False
         for stream in {id(stream.opened): stream for stream in self._outputs()}.values():
             # A sync that several streams feed is complete when all of them are.
-            complete = all(other.complete for other in self._outputs() if other.opened is stream.opened)
+            outputs = [other for other in self._outputs() if other.opened is stream.opened]
+            complete = all(other.complete and not other.blurred for other in outputs)
             names = [name for name, outs in self._streams.items() if any(o.opened is stream.opened for o in outs)]
             whole = all(self.bookmarks.began_without(name) for name in names)
             self._delivery.end(stream.opened, stream.mapper, complete=complete, whole=whole)
@@ -276,19 +279,21 @@ class Reader:
         if stream.transform is None:
             rows = [mapper.peek(text) for text in group]
         else:
-            rows = [row for text in group if (row := self._transformed(stream.transform, mapper, text)) is not None]
+            rows = [row for text in group if (row := self._transformed(stream, stream.transform, text)) is not None]
             left_out = len(group) - len(rows)
             opened.counts["filtered"] += left_out
             self._checkpoint.settle(epoch, left_out)
         self._delivery.offer(opened, mapper, epoch, rows, self._clock())
 
     @staticmethod
-    def _transformed(transform: StreamMap, mapper: RecordMapper, text: bytes) -> Source | None:
+    def _transformed(stream: Stream, transform: StreamMap, text: bytes) -> Source | None:
+        mapper = stream.mapper
         try:
             record = transform.transform(decode_record(text))
         except InvalidRecord:
             return mapper.peek(text)  # mapping it will tell why
         except Exception as error:  # an expression of the user's, over a value that it was not made for
+            stream.blurred = True  # the map may have made another key of it
             why = InvalidRecord("stream_map", f"the stream map failed on the record with {type(error).__name__}")
             return Source(mapper.peek(text).key, None, text, why)
         return None if record is None else mapper.peek_record(record)
@@ -316,7 +321,7 @@ class Reader:
         opened = self._delivery.open(sync, mapper)
         stream = Stream(opened, mapper, transform)
         if before:
-            stream.versions = before.versions
+            stream.versions, stream.blurred = before.versions, before.blurred
         return stream
 
     def _state(self, message: Message) -> None:

@@ -204,6 +204,7 @@ class Run:
             return bool(take())
         except (MalformedInput, Misconfigured) as stop:
             self._input_error = stop
+            self._delivery.cut_off()
         return True
 
     def _finish(self, now: float) -> Stop | None:

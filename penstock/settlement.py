@@ -79,6 +79,11 @@ class OpenSync:
         """Return how many rows were refused, by us or by the destination."""
         return self.counts["invalid"] + self.counts["rejected"]
 
+    def no_longer_present(self, row: Row) -> None:
+        """Note that a row has left by the tap's word: rows met and rows present are held against each other later."""
+        if row.known is not None and not row.known.left:
+            self.seen.left(row.known.seq)
+
 
 def mark_of(opened: OpenSync, row: Row) -> bytes:
     """Return what stands for a row's record and its mapping, to tell a refusal that repeats from a new one."""
@@ -175,6 +180,7 @@ class Settlement:
         for row, outcome in rows:
             if row.removed:
                 gone.append(row.key)
+                opened.no_longer_present(row)
                 continue
             if row.wanted in REMOVALS:
                 end = "removed"
@@ -205,6 +211,7 @@ class Settlement:
         opened.counts["not_sent"] += 1
         if row.removed:
             self._ledger.mark_left(opened.number, [row.key])
+            opened.no_longer_present(row)
         self._forgive(opened, [row.key])
         self._finish((row,))
 
@@ -253,9 +260,13 @@ class Settlement:
             self._touch()
 
     def new_version(self, opened: OpenSync, version: int) -> bool:
-        """Note the version of a full read; tell whether no earlier run has begun it."""
+        """Note the version of a full read; tell whether no earlier run has begun it.
+
+        It is durable at once: unchanged rows are acknowledged without a write, and none of this version may be before.
+        """
         new = self._ledger.register.new_version(opened.number, version)
-        self._touch()
+        self.commit()
+        self._touch()  # intents may have become durable by it: the delivery looks after its own commits
         return new
 
     def swept(self, opened: OpenSync, *, mark: bool) -> list[RowKey]:

@@ -191,6 +191,24 @@ def test_a_run_after_a_malformed_line_sends_only_the_rest(tmp_path: Path, sandbo
     assert len(sandbox.history()) == 10
 
 
+@pytest.mark.parametrize(
+    ("guards", "waits"),
+    [
+        ({"max_changed_share": 0.5}, record(1)),
+        ({"max_removed": 9}, {**record(1), "record": {"id": 1, "_sdc_deleted_at": "2026-01-01"}}),
+    ],
+)
+def test_what_waits_for_the_end_of_its_stream_is_not_acknowledged_when_the_input_breaks_off(
+    tmp_path: Path, sandbox: Sandbox, guards: dict[str, object], waits: Line
+) -> None:
+    settings = settings_for(sandbox, syncs=synced(removed="clear", guards=guards))
+    run = ran(tmp_path, settings, [SCHEMA, state(1), waits, state(2), b"oops"])
+    check(run, 1, "input line 5: not a Singer message")
+    assert run.states == [{"position": 1}]
+    assert at_destination(sandbox) == {}
+    check(ran(tmp_path, settings, [SCHEMA, waits, {**SCHEMA, "key_properties": []}]), 2, "names no key_properties")
+
+
 def test_a_torn_last_line_is_no_message(tmp_path: Path, sandbox: Sandbox) -> None:
     whole = as_bytes([*BEFORE, *AFTER])
     for cut in (2, 20, len(as_bytes([state(10)])) - 1):

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 
@@ -41,7 +41,7 @@ class Message(msgspec.Struct, gc=False):
     value: msgspec.Raw = msgspec.Raw()
     schema: dict[str, Any] | None = None
     key_properties: list[str] | None = None
-    version: int | None = None
+    version: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
     encoding: Any = None
     manifest: Any = None
 
@@ -301,7 +301,7 @@ class Reader:
     def _schema(self, message: Message) -> None:
         if not message.stream or message.schema is None:
             raise MalformedInput(self.lines, "a SCHEMA without stream or schema")
-        keys = message.key_properties or []
+        keys = list(dict.fromkeys(message.key_properties or []))
         maps = self._register(message.stream, message.schema, message.key_properties)
         if maps is None:
             self._streams[message.stream] = [self._open(message.stream, message.schema, keys, None)]

@@ -36,7 +36,7 @@ from penstock.ledger import Ledger
 from penstock.places import open_url, url_secrets
 from penstock.reading import StreamMap
 from penstock.records import Destination, Json
-from penstock.rejects import DAY
+from penstock.rejects import DAY, PARK_AFTER
 from penstock.run import Run, describe_defect
 from penstock.syncs import nearest
 
@@ -183,8 +183,13 @@ class PenstockTarget(Target, metaclass=abc.ABCMeta):
         """Let singer-sdk make the stream maps, where the user configured any; none are left of a removed stream."""
         if self.config.get("stream_maps") is None:  # singer-sdk takes `__else__` out of it: it may be empty by now
             return None
-        self.mapper.register_raw_stream_schema(stream, schema, keys)
-        maps = self.mapper.stream_maps[stream]
+        try:
+            self.mapper.register_raw_stream_schema(stream, schema, keys)
+            maps = self.mapper.stream_maps[stream]
+        except Exception as error:  # whatever singer-sdk makes of a rule that it cannot use
+            raise Misconfigured(
+                f"setting stream_maps: a rule for stream {stream} cannot be used ({type(error).__name__})"
+            ) from error
         return [cast("StreamMap", m) for m in maps if not isinstance(m, RemoveRecordTransform)]
 
     @classmethod
@@ -226,7 +231,8 @@ def run_target(cls: type[PenstockTarget], config: _ConfigInput, file_input: IO[s
         logging.getLogger(cls.name).setLevel(logging.WARNING)
         target = _made(cls, config)
         redact_logs([*target.secrets(), *map(Secret, url_secrets(target.config.get("ledger_url") or ""))])
-        park_after = float(target.config["park_rejects_after_days"]) * DAY
+        park_days = target.config.get("park_rejects_after_days")
+        park_after = PARK_AFTER if park_days is None else float(park_days) * DAY
         ledger = Ledger(_ledger_place(target), version=__version__, park_after=park_after)
         target.signals.at_once = True
         run = Run(target, ledger, project_root(), target.register_stream, target.signals, source, state_out)

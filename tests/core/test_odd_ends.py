@@ -11,7 +11,7 @@ from penstock.errors import Guarded
 from penstock.reading import StreamMap
 from penstock.records import FieldRule, Guards, Json, Record
 from tests.core.parts import parts
-from tests.core.sim import SCHEMA, World, activate_line, record_line, run, schema_line, state_line
+from tests.core.sim import World, activate_line, record_line, run, schema_line, state_line
 from tests.core.test_modes import mode, names, read
 from tests.core.test_promise import rejects
 
@@ -73,7 +73,8 @@ def test_a_guard_on_removals_also_holds_one_that_was_refused_before(tmp_path: Pa
     unguarded = replace(GUARDED, guards=Guards())
     read(world, path, {1: "a", 2: "b", 3: "c"}, unguarded, 1)
     with parts(path, sync_for=lambda _: unguarded) as p:
-        opened = p.delivery.open(unguarded, p.reader._make_mapper(unguarded, SCHEMA["properties"], ["id"]))
+        p.reader.feed(schema_line() + b"\n")
+        opened = p.delivery.syncs["people"]
         facts = ('["x"]', "rejected", "C", None, "m", {"id": 1, "_sdc_deleted_at": "x"}, b"mark")
         p.delivery._ledger.rejects.refuse(opened.number, [(json.dumps([1]), *facts[1:])], 0)  # type: ignore[list-item]
         p.delivery._ledger.commit()

@@ -103,6 +103,7 @@ class Reader:
         self._register = register
         self._clock = clock
         self._streams: dict[str, list[Stream]] = {}
+        self.bookmarks.streams = self._streams.keys()
         self._rest: list[bytes] = []
         """what has come of the line that has not ended yet"""
         self._group: list[bytes] = []

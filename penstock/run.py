@@ -48,6 +48,8 @@ class Signals(Protocol):
     number: int
     at_once: bool
     """raise Interrupted as soon as one comes in, instead of counting it: there is nothing to wind down yet"""
+    writing: bool
+    """raise Interrupted when a second one comes in, or the time is up: whoever should read STATE may never do so"""
 
 
 class Settings(Protocol):
@@ -126,7 +128,8 @@ class Run:
         self._reader = Reader(
             self._delivery, self._checkpoint, self._sync_for, self._make_mapper, register, time.monotonic
         )
-        self._state_out = StateOut(self._checkpoint, self._reader.bookmarks, write_to(state_out), STATE_INTERVAL)
+        self._write = write_to(state_out)
+        self._state_out = StateOut(self._checkpoint, self._reader.bookmarks, self._print, STATE_INTERVAL)
         self._keep_days = (
             self._number("ledger_keep_days", "days", 36_500) or 400.0,
             self._number("rejects_keep_days", "days", 36_500),
@@ -134,6 +137,13 @@ class Run:
         self._next_progress = time.monotonic() + PROGRESS_INTERVAL
         # The signal's own byte ends the wait in `select`; the handler alone would not.
         signal.set_wakeup_fd(self._sender.wakeup_fd(), warn_on_full_buffer=False)
+
+    def _print(self, line: bytes) -> None:
+        self._signals.writing = True
+        try:
+            self._write(line)
+        finally:
+            self._signals.writing = False
 
     def _number(self, setting: str, unit: str, most: float) -> float | None:
         given = self._settings.config.get(setting)

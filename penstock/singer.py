@@ -37,7 +37,7 @@ from penstock.places import open_url, url_secrets
 from penstock.reading import StreamMap
 from penstock.records import Destination, Json
 from penstock.rejects import DAY, PARK_AFTER
-from penstock.run import Run, describe_defect
+from penstock.run import STOP_DEADLINE, Run, describe_defect
 from penstock.syncs import nearest
 
 DRAIN_SECONDS = 10.0
@@ -106,6 +106,7 @@ class SignalCount:
     count: int = 0
     number: int = 0
     at_once: bool = False
+    writing: bool = False
 
 
 class PenstockTarget(Target, metaclass=abc.ABCMeta):
@@ -173,11 +174,15 @@ class PenstockTarget(Target, metaclass=abc.ABCMeta):
         raise SystemExit(_last_line(cls.name, Misconfigured(f"--config: {files} cannot be read as a JSON object")))
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """Note the signal; the loop ends the run."""
-        self.signals.number = signum
-        self.signals.count += 1
-        if self.signals.at_once:
-            raise Interrupted(signum)
+        """Note the signal; the loop ends the run. When its time is up, that is as good as another signal."""
+        signals = self.signals
+        signals.number = signals.number if signum == signal.SIGALRM else signum
+        signals.count += 1
+        if signals.at_once or (signals.writing and signals.count > 1):
+            raise Interrupted(signals.number)
+        if signals.count == 1:
+            signal.signal(signal.SIGALRM, self._handle_termination)
+            signal.setitimer(signal.ITIMER_REAL, STOP_DEADLINE, 1.0)
 
     def register_stream(self, stream: str, schema: dict[str, Json], keys: list[str] | None) -> list[StreamMap] | None:
         """Let singer-sdk make the stream maps, where the user configured any; none are left of a removed stream."""
@@ -243,6 +248,7 @@ def run_target(cls: type[PenstockTarget], config: _ConfigInput, file_input: IO[s
     except Exception as error:
         stop = describe_defect(error)
     cls.signals.at_once = False
+    signal.setitimer(signal.ITIMER_REAL, 0)
     if stop is not None and not isinstance(stop, Interrupted | Busy):
         drain(source)
     return _last_line(cls.name, stop, refused)

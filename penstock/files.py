@@ -36,6 +36,7 @@ class SyncLock:
 
     def __init__(self, ledger: Path, stream: str) -> None:
         name = "".join(c if c.isalnum() or c in "-_" else f"%{ord(c):x}" for c in stream)
+        ledger = ledger.resolve()  # by whatever links it is reached, it is one ledger
         self._path = ledger.with_name(f"{ledger.name}.{name}.lock")
         self._stream = stream
         try:

@@ -12,7 +12,7 @@ import pytest
 
 from penstock import database
 from penstock.database import SqliteDatabase
-from penstock.errors import Fault, Misconfigured
+from penstock.errors import Busy, Fault, Misconfigured
 from penstock.files import SyncLock
 from penstock.ledger import Ledger
 from penstock.records import Action, RowKey
@@ -215,6 +215,16 @@ def test_a_file_that_is_locked_is_a_fault_of_the_moment(tmp_path: Path, monkeypa
             with pytest.raises(Fault, match="cannot be opened: database is locked"), opened(tmp_path / "l.db"):
                 pass
             other.execute("rollback")
+
+
+def test_a_ledger_that_is_reached_by_a_link_has_the_same_locks(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "link.db").symlink_to(tmp_path / "l.db")
+    with opened(tmp_path / "l.db") as ledger, opened(tmp_path / "other" / "link.db") as same:
+        lock = ledger.lock("people", "now")
+        with pytest.raises(Busy):
+            same.lock("people", "now")
+        lock.release()
 
 
 def test_a_lock_that_cannot_be_opened_is_named(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ OF_FILES = {
     "test_what_is_no_file_is_refused_and_left_as_it_is",
     "test_a_file_that_is_locked_is_a_fault_of_the_moment",
     "test_a_lock_that_cannot_be_opened_is_named",
+    "test_a_ledger_that_is_reached_by_a_link_has_the_same_locks",
     "test_what_is_no_ledger_does_not_become_one",
     "test_a_ledger_that_others_could_read_is_closed_to_them",
     "test_a_file_that_is_no_ledger_is_refused",

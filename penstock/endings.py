@@ -146,7 +146,9 @@ class Endings:
         left = self._settlement.swept(opened, mark=not removes) if ending.complete else []
         if not removes:
             return
-        swept = [key for key in left if key not in opened.held]
+        swept = [key for key in left if key not in opened.held and key not in opened.contested]
+        if taken_over := [key for key in left if key not in opened.held and key in opened.contested]:
+            self._settlement.taken_over(opened, taken_over)
         leaving = deque([*opened.held.items(), *((key, list[Epoch]()) for key in swept)])
         guarded = self._judge_removals(ending, len(leaving))
         if guarded is not None:
@@ -206,6 +208,6 @@ class Endings:
 
 
 def _record(mapper: RecordMapper, key: RowKey) -> Record:
-    """Return what stands for the source record of a row that has none any more."""
+    """Return what stands for the source record of a row that has none any more; its key may be of other columns."""
     values = msgspec.json.decode(key)
-    return {**dict(zip(mapper.key_columns, values, strict=True)), REMOVED_COLUMN: "left"}
+    return {**dict(zip(mapper.key_columns, values, strict=False)), REMOVED_COLUMN: "left"}

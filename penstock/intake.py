@@ -193,6 +193,7 @@ class Intake:
                 text = f"the row {min(others)} of this sync already holds the match value"
                 invalid.append((row, Rejected("duplicate_match", text)))
                 opened.excused += 1
+                opened.contested |= others
             else:
                 row.wanted = want(row)
                 free.append(row)

@@ -71,6 +71,8 @@ class OpenSync:
     """refused rows that an earlier run had refused just as they are"""
     held: dict[RowKey, list[Epoch]] = field(default_factory=dict)
     """removals by the tap's word that wait until a guard has judged them all, with their receipts"""
+    contested: set[str] = field(default_factory=set)
+    """rows whose match value another row of this run asked for: those that have left have only changed their key"""
     stage: Stage | None = None
     """changed rows that wait until a guard has judged how many they are"""
 
@@ -281,6 +283,12 @@ class Settlement:
         opened.counts["rejects_dropped"] += self._ledger.rejects.drop_not_met(opened.number, self._ledger.run)
         self._touch()
         return left
+
+    def taken_over(self, opened: OpenSync, keys: list[RowKey]) -> None:
+        """Note that rows have left whose objects stay: other rows, refused in this run for that, are to have them."""
+        self._ledger.mark_left(opened.number, keys)
+        opened.counts["left"] += len(keys)
+        self._touch()
 
     def commit(self) -> None:
         """Make everything durable, then let the receipts count."""

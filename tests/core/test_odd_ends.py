@@ -84,6 +84,32 @@ def test_a_guard_on_removals_also_holds_one_that_was_refused_before(tmp_path: Pa
     assert world.removed == []
 
 
+def test_a_row_that_has_another_key_now_keeps_its_object(tmp_path: Path) -> None:
+    """Removing the old row's object and making it anew for the new one would lose whatever hangs on it."""
+    world, path, sync = World(), tmp_path / "l.db", mode("mirror")
+    read(world, path, {1: "a", 2: "b"}, sync, 1)
+
+    def rekeyed(version: int, key: int) -> dict[str, int]:
+        rows = [record_line(key, "p1@example.com", "new", version), activate_line(version), state_line(version)]
+        return run([schema_line(), *rows], world, path, sync_for=lambda _: sync).counts
+
+    assert rekeyed(2, 7) == {"read": 1, "invalid": 1, "left": 1, "swept": 1, "removed": 1}
+    assert names(world) == ["a"]
+    assert rekeyed(3, 7) == {"read": 1, "updated": 1}
+    assert names(world) == ["new"]
+    assert world.removed == [("archive", "p2@example.com")]
+
+
+def test_rows_known_by_fewer_key_columns_than_now_are_removed_as_well(tmp_path: Path) -> None:
+    world, path, sync = World(), tmp_path / "l.db", mode("mirror")
+    read(world, path, {1: "a", 2: "b"}, sync, 1)
+    schema = json.loads(schema_line()) | {"key_properties": ["id", "email"]}
+    lines = [json.dumps(schema).encode(), record_line(1, "p1@example.com", "a", 2), activate_line(2)]
+    ending = run(lines, world, path, sync_for=lambda _: sync)
+    assert ending.counts == {"read": 1, "invalid": 1, "left": 1, "swept": 1, "removed": 1}
+    assert names(world) == ["a"]
+
+
 class Renaming:
     """A stream map that makes a key of its own, and fails on the rows named `odd`."""
 

@@ -219,6 +219,7 @@ class NoSignals:
     count: int = 0
     number: int = 0
     at_once: bool = False
+    writing: bool = False
 
 
 def peak_mb() -> float:

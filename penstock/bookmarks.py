@@ -7,7 +7,8 @@ bookmark that is left out is forgotten.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 import msgspec
@@ -34,6 +35,8 @@ class Bookmarks:
     def __init__(self) -> None:
         self.withheld: set[str] = set()
         """streams of the tap whose bookmark is in no STATE that is printed"""
+        self.streams: Collection[str] = ()
+        """streams of the tap that have sent a SCHEMA"""
         self._opening: Mapping[str, object] | None = None
         self._seen_any = False
 
@@ -45,11 +48,18 @@ class Bookmarks:
 
     def began_with(self, stream: str) -> bool:
         """Tell whether the tap is known to have been started with a bookmark of the stream."""
-        return bool(self._opening and self._opening.get(stream))
+        return any(self._of(stream, self._opening or {}).values())
 
     def began_without(self, stream: str) -> bool:
         """Tell whether the tap is known to have been started without a bookmark of the stream."""
-        return self._opening is not None and not self._opening.get(stream)
+        return self._opening is not None and not self.began_with(stream)
+
+    def _of(self, stream: str, bookmarks: Mapping[str, object]) -> dict[str, object]:
+        """Return the bookmarks of a stream. Some taps name them by an id that ends with it, such as `public-people`."""
+        if stream in bookmarks:
+            return {stream: bookmarks[stream]}
+        ids = re.compile(rf".*[^0-9A-Za-z_]{re.escape(stream)}", re.DOTALL).fullmatch
+        return {name: mark for name, mark in bookmarks.items() if name not in self.streams and ids(name)}
 
     def printable(self, state: bytes) -> bytes | None:
         """Return what may be printed of a STATE's value; None where it cannot be told what is in it."""
@@ -59,7 +69,8 @@ class Bookmarks:
             return None
         value = _decode(state)
         found = value.get("bookmarks", {})
-        if not self.withheld & set(found):
+        left_out = {name for stream in self.withheld for name in self._of(stream, found)}
+        if not left_out:
             return state
-        value["bookmarks"] = {stream: mark for stream, mark in found.items() if stream not in self.withheld}
+        value["bookmarks"] = {name: mark for name, mark in found.items() if name not in left_out}
         return _encode(value)

@@ -11,13 +11,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from penstock.errors import Misconfigured
+from penstock.errors import Fault, Misconfigured, Stop
 from penstock.files import SyncLock, make_private
 
 OLDEST_SQLITE = (3, 35)
 """the first that knows `returning`"""
 LOOKUP = 500
 """keys per look-up statement of SQLite; a fixed number keeps the prepared statement"""
+PATIENCE = 30.0
+"""seconds to wait for a file that another process has locked"""
+BUSY = "run again when whoever is at work on the ledger has ended"
 DbRow = tuple[Any, ...]
 
 
@@ -88,6 +91,9 @@ class Database(Protocol):
     def tell(self, error: Exception) -> str:
         """Describe an error of the driver without any value."""
 
+    def busy(self, error: Exception) -> bool:
+        """Tell whether an error says no more than that somebody else had what was asked for locked too long."""
+
     def begin(self) -> None:
         """Begin a transaction that will write."""
 
@@ -124,7 +130,7 @@ class SqliteDatabase:
             )
         make_private(path)
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
         except sqlite3.Error as error:
             raise self._unusable(error) from error
         try:
@@ -135,11 +141,11 @@ class SqliteDatabase:
             self._db.close()
             raise self._unusable(error) from error
 
-    def _unusable(self, error: sqlite3.Error) -> Misconfigured:
-        return Misconfigured(
-            f"the ledger {self.name} cannot be opened: {error}",
-            "check the setting ledger_path, the disk and the file's owner",
-        )
+    def _unusable(self, error: sqlite3.Error) -> Stop:
+        what = f"the ledger {self.name} cannot be opened: {error}"
+        if self.busy(error):
+            return Fault(what, BUSY)
+        return Misconfigured(what, "check the setting ledger_path, the disk and the file's owner")
 
     @property
     def in_transaction(self) -> bool:
@@ -181,6 +187,10 @@ class SqliteDatabase:
     def tell(self, error: Exception) -> str:
         """Describe an error; SQLite's texts hold names, no values."""
         return str(error)
+
+    def busy(self, error: Exception) -> bool:
+        """Tell whether another process held the file too long."""
+        return "locked" in str(error)
 
     def begin(self) -> None:
         """Begin a transaction that will write: several processes take turns, each for a short time."""

@@ -126,6 +126,10 @@ class Delivery:
         """
         self._endings.add(opened, mapper, complete=complete, whole=complete or whole)
 
+    def cut_off(self) -> None:
+        """Take it that the input broke off: what waits for the end of its stream is held back."""
+        self._endings.hold_back(self.syncs.values())
+
     def turn(self, now: float, *, flush: bool = False) -> None:
         """Do everything that can be done without waiting. `flush` seals batches whatever their age."""
         self._now = self._settlement.now = now
@@ -158,7 +162,7 @@ class Delivery:
 
     @property
     def withheld(self) -> int:
-        """Return how many records stay unsettled because a guard has stopped what they ask for."""
+        """Return how many records stay unsettled because a guard, or input that broke off, has stopped them."""
         return self._endings.withheld
 
     @property
@@ -376,8 +380,6 @@ class Delivery:
             )
         )
         return True
-
-    # -- ending -------------------------------------------------------------------------------------------
 
     def stop(self, why: Stop) -> None:
         """Send nothing more. The first reason counts."""

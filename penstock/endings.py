@@ -7,7 +7,7 @@ judge the removals before the first of them is sent.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -45,7 +45,7 @@ class Endings:
     def __init__(self, ledger: Ledger, lanes: Lanes, settlement: Settlement, intake: Intake, policy: Policy) -> None:
         self.guarded: Guarded | None = None
         self.withheld = 0
-        """records whose end a guard has stopped: they stay unsettled, so no STATE passes them"""
+        """records stopped by a guard, or by input that broke off: they stay unsettled, so no STATE passes them"""
         self._ledger = ledger
         self._lanes = lanes
         self._settlement = settlement
@@ -57,6 +57,16 @@ class Endings:
     def add(self, opened: OpenSync, mapper: RecordMapper, *, complete: bool, whole: bool) -> None:
         """Take the end of a stream."""
         self._endings.append(self._steps(_Ending(opened, mapper, complete, whole)))
+
+    def hold_back(self, syncs: Iterable[OpenSync]) -> None:
+        """Give up what waits for the end of its stream, as none will come: staged rows, removals not judged yet."""
+        for opened in syncs:
+            staged = 0 if opened.stage is None else opened.stage.discard()
+            self._withhold(opened, staged + sum(map(len, opened.held.values())))
+
+    def _withhold(self, opened: OpenSync, records: int) -> None:
+        self.withheld += records
+        opened.counts["held_back"] += records
 
     @property
     def busy(self) -> bool:
@@ -76,8 +86,9 @@ class Endings:
         yield from self._until_settled()
         if ending.opened.stage is not None:
             yield from self._send_staged(ending, ending.opened.stage)
-        if not ending.stopped:
-            yield from self._remove(ending)
+            if ending.stopped:
+                return  # nor may an older, refused version of a held back row go
+        yield from self._remove(ending)
         yield from self._replay(ending)
         if ending.opened.pending and ending.whole and not ending.stopped:
             self._settlement.set_pending(ending.opened, None)
@@ -126,8 +137,7 @@ class Endings:
     def _trip(self, ending: _Ending, guarded: Guarded, records: int) -> None:
         ending.stopped = True
         self.guarded = self.guarded or guarded
-        self.withheld += records
-        ending.opened.counts["held_back"] += records
+        self._withhold(ending.opened, records)
 
     def _remove(self, ending: _Ending) -> Iterator[None]:
         """Remove the rows that have left, once every other row is settled."""
@@ -136,7 +146,9 @@ class Endings:
         left = self._settlement.swept(opened, mark=not removes) if ending.complete else []
         if not removes:
             return
-        swept = [key for key in left if key not in opened.held]
+        swept = [key for key in left if key not in opened.held and key not in opened.contested]
+        if taken_over := [key for key in left if key not in opened.held and key in opened.contested]:
+            self._settlement.taken_over(opened, taken_over)
         leaving = deque([*opened.held.items(), *((key, list[Epoch]()) for key in swept)])
         guarded = self._judge_removals(ending, len(leaving))
         if guarded is not None:
@@ -165,7 +177,8 @@ class Endings:
             for key, record in due:
                 source = mapper.peek(record)
                 # One that is no longer a row of this key stays what it is: a reject, for a person to look at.
-                if source.key == key and not rejects.met(opened.number, key):
+                held = ending.stopped and source.removed
+                if source.key == key and not held and not rejects.met(opened.number, key):
                     rows.append(mapped(opened.sync, mapper, source, None))
             opened.counts["replayed"] += len(rows)
             yield from self._until_room()
@@ -195,6 +208,6 @@ class Endings:
 
 
 def _record(mapper: RecordMapper, key: RowKey) -> Record:
-    """Return what stands for the source record of a row that has none any more."""
+    """Return what stands for the source record of a row that has none any more; its key may be of other columns."""
     values = msgspec.json.decode(key)
-    return {**dict(zip(mapper.key_columns, values, strict=True)), REMOVED_COLUMN: "left"}
+    return {**dict(zip(mapper.key_columns, values, strict=False)), REMOVED_COLUMN: "left"}

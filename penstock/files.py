@@ -19,6 +19,8 @@ def make_private(path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise Misconfigured(f"the ledger {path} cannot be made: it is no file", "check the setting ledger_path")
             if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
                 os.fchmod(descriptor, 0o600)
         finally:
@@ -34,9 +36,17 @@ class SyncLock:
 
     def __init__(self, ledger: Path, stream: str) -> None:
         name = "".join(c if c.isalnum() or c in "-_" else f"%{ord(c):x}" for c in stream)
+        ledger = ledger.resolve()  # by whatever links it is reached, it is one ledger
         self._path = ledger.with_name(f"{ledger.name}.{name}.lock")
         self._stream = stream
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise Misconfigured(
+                f"the lock {self._path} of stream {stream} cannot be opened: {error.strerror}",
+                "see that whoever runs the target may write to it and to its folder; a lock that is in the way may be "
+                "deleted while no run is under way",
+            ) from error
 
     def take(self, started_at: str) -> None:
         """Take the lock or raise Misconfigured, naming the process that holds it."""

@@ -24,6 +24,7 @@ from urllib3.exceptions import HTTPError
 from penstock.errors import Fault, Misconfigured, NoAnswer, Stop
 from penstock.links import goes_to, is_loopback
 from penstock.records import Request, Response
+from penstock.retry import RetryPolicy, retry_after
 from penstock.tokens import Refreshing
 from penstock.wire import Inflate, Line, Session, reason, tls_context
 
@@ -241,7 +242,8 @@ class ThreadSender:
 class Asker:
     """Asks the questions at start-up (credentials, description): one at a time, again after each of `waits` seconds.
 
-    After an answer that asks for patience it waits for at least `window` seconds, in which a rate limit is over.
+    After an answer that asks for patience it waits for as long as that says, else for `window` seconds at least, in
+    which a rate limit is over. A pause longer than `longest` seconds is not waited for.
     """
 
     def __init__(
@@ -250,8 +252,10 @@ class Asker:
         window: float = 0.0,
         waits: Sequence[float] = (0.5, 1.0, 2.0, 4.0),
         pause: Callable[[float], None] = time.sleep,
+        longest: float = RetryPolicy.longest,
     ) -> None:
         self.calls = 0
+        self._longest = longest
         self._http = http
         self._window = window
         self._waits = waits
@@ -271,7 +275,14 @@ class Asker:
                 if response.status != 429 and response.status < 500:
                     return response
                 reason = f"status {response.status}"
-                patience = self._window if response.status == 429 else 0.0
+                asked = retry_after(response.headers, time.time())
+                patience = asked if asked is not None else self._window if response.status == 429 else 0.0
+            if patience > self._longest:
+                raise Fault(
+                    f"{request.method} {request.path} was answered with {reason}, which asks for a pause of "
+                    f"{patience:.0f} seconds; a run waits for {self._longest:.0f} at most",
+                    "run again after that time",
+                )
             if wait is not None:
                 self._pause(max(wait, patience))
         raise Fault(

@@ -64,6 +64,10 @@ class Intake:
         resend = sync.strategy.unchanged is not Action.NOTHING
         for source in rows:
             key = source.key
+            if opened.held and key in opened.held and not source.removed:
+                self._settlement.superseded(
+                    opened, opened.held.pop(key)
+                )  # it is back, whatever becomes of this version
             alone = key not in earlier and not (busy and key is not None and self._lanes.tail(key_identity(sync, key)))
             last_sent: bytes | None = None
             found = remembered.get(key) if key is not None else None
@@ -110,10 +114,8 @@ class Intake:
         return why is not None
 
     def _held(self, opened: OpenSync, row: Row) -> bool:
-        """Keep a removal back until all are known, where a guard wants to judge them; a newer version releases it."""
+        """Keep a removal back until all are known, where a guard wants to judge them."""
         held = opened.held
-        if row.key in held and not row.removed:
-            self._settlement.superseded(opened, held.pop(row.key))
         if not row.removed or row.invalid or not opened.sync.guards.of_removals:
             return False
         if row.key in held:
@@ -191,6 +193,7 @@ class Intake:
                 text = f"the row {min(others)} of this sync already holds the match value"
                 invalid.append((row, Rejected("duplicate_match", text)))
                 opened.excused += 1
+                opened.contested |= others
             else:
                 row.wanted = want(row)
                 free.append(row)

@@ -36,6 +36,8 @@ _decode_record = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
 REMOVED_COLUMN = "_sdc_deleted_at"
 """not null in a record by which a tap says that the row has left its source"""
 _INTEGER_DIGITS = 400
+NO_KEY = "no-key:"
+"""how the key begins under which a record without a row key is kept"""
 LONGEST = 1000
 """bytes that a row key and a match value may have, each: an index of PostgreSQL takes 2,700 in one entry"""
 Field = tuple[str, str, frozenset[type] | None, Convert, bool]
@@ -288,4 +290,4 @@ def reject_key(record: Record | bytes) -> RowKey:
     """Return a key under which a record without a row key can be kept: the same record, the same key."""
     content = kept(record)
     text = content if isinstance(content, bytes) else _encode(content)
-    return RowKey(f"no-key:{blake2b(text, digest_size=16).hexdigest()}")
+    return RowKey(f"{NO_KEY}{blake2b(text, digest_size=16).hexdigest()}")

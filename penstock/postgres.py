@@ -188,6 +188,10 @@ class PostgresDatabase:
         state = error.sqlstate if isinstance(error, psycopg.Error) else None
         return f"{type(error).__name__} ({state})" if state else type(error).__name__
 
+    def busy(self, error: Exception) -> bool:
+        """Tell whether another session held a lock too long."""
+        return isinstance(error, psycopg.errors.LockNotAvailable)
+
     def begin(self) -> None:
         """Begin a transaction."""
         self.execute("begin")

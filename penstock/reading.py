@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 
@@ -41,7 +41,7 @@ class Message(msgspec.Struct, gc=False):
     value: msgspec.Raw = msgspec.Raw()
     schema: dict[str, Any] | None = None
     key_properties: list[str] | None = None
-    version: int | None = None
+    version: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
     encoding: Any = None
     manifest: Any = None
 
@@ -77,6 +77,8 @@ class Stream:
     """versions of the records read in this run, and whether no earlier run had begun them"""
     complete: bool = False
     """the last message was the ACTIVATE_VERSION of records read in this run"""
+    blurred: bool = False
+    """a stream map failed on a record, which may be any row: which rows are gone cannot be told"""
 
 
 class Reader:
@@ -101,6 +103,7 @@ class Reader:
         self._register = register
         self._clock = clock
         self._streams: dict[str, list[Stream]] = {}
+        self.bookmarks.streams = self._streams.keys()
         self._rest: list[bytes] = []
         """what has come of the line that has not ended yet"""
         self._group: list[bytes] = []
@@ -171,7 +174,8 @@ class Reader:
             return False
         for stream in {id(stream.opened): stream for stream in self._outputs()}.values():
             # A sync that several streams feed is complete when all of them are.
-            complete = all(other.complete for other in self._outputs() if other.opened is stream.opened)
+            outputs = [other for other in self._outputs() if other.opened is stream.opened]
+            complete = all(other.complete and not other.blurred for other in outputs)
             names = [name for name, outs in self._streams.items() if any(o.opened is stream.opened for o in outs)]
             whole = all(self.bookmarks.began_without(name) for name in names)
             self._delivery.end(stream.opened, stream.mapper, complete=complete, whole=whole)
@@ -276,19 +280,21 @@ class Reader:
         if stream.transform is None:
             rows = [mapper.peek(text) for text in group]
         else:
-            rows = [row for text in group if (row := self._transformed(stream.transform, mapper, text)) is not None]
+            rows = [row for text in group if (row := self._transformed(stream, stream.transform, text)) is not None]
             left_out = len(group) - len(rows)
             opened.counts["filtered"] += left_out
             self._checkpoint.settle(epoch, left_out)
         self._delivery.offer(opened, mapper, epoch, rows, self._clock())
 
     @staticmethod
-    def _transformed(transform: StreamMap, mapper: RecordMapper, text: bytes) -> Source | None:
+    def _transformed(stream: Stream, transform: StreamMap, text: bytes) -> Source | None:
+        mapper = stream.mapper
         try:
             record = transform.transform(decode_record(text))
         except InvalidRecord:
             return mapper.peek(text)  # mapping it will tell why
         except Exception as error:  # an expression of the user's, over a value that it was not made for
+            stream.blurred = True  # the map may have made another key of it
             why = InvalidRecord("stream_map", f"the stream map failed on the record with {type(error).__name__}")
             return Source(mapper.peek(text).key, None, text, why)
         return None if record is None else mapper.peek_record(record)
@@ -296,7 +302,7 @@ class Reader:
     def _schema(self, message: Message) -> None:
         if not message.stream or message.schema is None:
             raise MalformedInput(self.lines, "a SCHEMA without stream or schema")
-        keys = message.key_properties or []
+        keys = list(dict.fromkeys(message.key_properties or []))
         maps = self._register(message.stream, message.schema, message.key_properties)
         if maps is None:
             self._streams[message.stream] = [self._open(message.stream, message.schema, keys, None)]
@@ -316,7 +322,7 @@ class Reader:
         opened = self._delivery.open(sync, mapper)
         stream = Stream(opened, mapper, transform)
         if before:
-            stream.versions = before.versions
+            stream.versions, stream.blurred = before.versions, before.blurred
         return stream
 
     def _state(self, message: Message) -> None:

@@ -353,6 +353,8 @@ class Form:
     """the payload value that empties a field"""
     version: str = ""
     """changes whenever the same value could be converted differently"""
+    object: str = ""
+    """the destination's own name of the object, where a sync may call it by several"""
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,10 @@ from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
 from penstock.policy import Policy, Reserve
 from penstock.reading import Reader, RegisterStream
-from penstock.records import Destination, Json, Sync
+from penstock.records import Destination, Form, Json, Sync
 from penstock.settlement import ENDS, told
 from penstock.stateout import StateOut, write_to
-from penstock.syncs import check_abilities, check_overlaps, load_syncs, nearest
+from penstock.syncs import ONE_WRITER, Writers, check_abilities, check_overlaps, load_syncs, nearest
 
 STATE_INTERVAL = 1.0
 """seconds between STATE lines: Meltano stores each one in the loop that also moves the records"""
@@ -48,6 +48,8 @@ class Signals(Protocol):
     number: int
     at_once: bool
     """raise Interrupted as soon as one comes in, instead of counting it: there is nothing to wind down yet"""
+    writing: bool
+    """raise Interrupted when a second one comes in, or the time is up: whoever should read STATE may never do so"""
 
 
 class Settings(Protocol):
@@ -108,6 +110,7 @@ class Run:
         self._source = source
         self._locks: list[Lock] = []
         self._syncs: dict[str, Sync] = {}
+        self._writers = Writers()
         self._input_error: Stop | None = None
         self._destination = settings.destination()
         http = Http(
@@ -115,7 +118,7 @@ class Run:
             settings.auth(),
             f"penstock/{__version__} ({settings.name})",
             ca_file=self._ca_file(),
-            deadline=self._seconds("request_timeout"),
+            deadline=self._number("request_timeout", "seconds", 86_400) or 60.0,
         )
         self._ask = Asker(http, self._destination.limits.window)
         self._checkpoint = Checkpoint()
@@ -125,15 +128,29 @@ class Run:
         self._reader = Reader(
             self._delivery, self._checkpoint, self._sync_for, self._make_mapper, register, time.monotonic
         )
-        self._state_out = StateOut(self._checkpoint, self._reader.bookmarks, write_to(state_out), STATE_INTERVAL)
+        self._write = write_to(state_out)
+        self._state_out = StateOut(self._checkpoint, self._reader.bookmarks, self._print, STATE_INTERVAL)
+        self._keep_days = (
+            self._number("ledger_keep_days", "days", 36_500) or 400.0,
+            self._number("rejects_keep_days", "days", 36_500),
+        )
         self._next_progress = time.monotonic() + PROGRESS_INTERVAL
         # The signal's own byte ends the wait in `select`; the handler alone would not.
         signal.set_wakeup_fd(self._sender.wakeup_fd(), warn_on_full_buffer=False)
 
-    def _seconds(self, setting: str) -> float:
-        given = self._settings.config.get(setting, 60.0)
-        if not isinstance(given, int | float | Decimal) or given <= 0:
-            raise Misconfigured(f"setting {setting}: expected a number of seconds above 0")
+    def _print(self, line: bytes) -> None:
+        self._signals.writing = True
+        try:
+            self._write(line)
+        finally:
+            self._signals.writing = False
+
+    def _number(self, setting: str, unit: str, most: float) -> float | None:
+        given = self._settings.config.get(setting)
+        if given is None:
+            return None
+        if not isinstance(given, int | float | Decimal) or not 0 < given <= most:
+            raise Misconfigured(f"setting {setting}: expected a number of {unit} above 0, at most {most:.0f}")
         return float(given)
 
     def _ca_file(self) -> Path | None:
@@ -204,6 +221,7 @@ class Run:
             return bool(take())
         except (MalformedInput, Misconfigured) as stop:
             self._input_error = stop
+            self._delivery.cut_off()
         return True
 
     def _finish(self, now: float) -> Stop | None:
@@ -246,7 +264,7 @@ class Run:
         ending = "delivered" if stop is None else f"{stop.name}: {stop.message}"
         try:
             self._ledger.end_run(stop.exit_code if stop else 0, ending, self._calls, counts)
-            self._trim()
+            self._ledger.upkeep.trim(*self._keep_days)
             self._ledger.close()
         except Stop as error:
             stop = stop or error
@@ -254,13 +272,6 @@ class Run:
             log.info("stream %s: %s", stream, told(opened))
         log.info("run %d: %d API calls", number, self._calls)
         return stop
-
-    def _trim(self) -> None:
-        """Delete what is older than the settings allow."""
-        config = self._settings.config
-        given_up = config.get("rejects_keep_days")
-        keep = config.get("ledger_keep_days", 400)
-        self._ledger.upkeep.trim(float(str(keep)), None if given_up is None else float(str(given_up)))
 
     def _progress(self, now: float) -> None:
         if now < self._next_progress:
@@ -282,16 +293,21 @@ class Run:
 
     def _check_syncs(self) -> None:
         """Check every configured sync against the live description, before anything is sent."""
-        mistakes: list[str] = []
-        for sync in self._syncs.values():
-            if sync.fields is not None:
-                try:
-                    check_abilities(sync, self._destination.abilities)
-                    self._destination.form(sync, None, (), self._ask)
-                except Misconfigured as error:
-                    mistakes += error.mistakes
+        mistakes = [mistake for sync in self._syncs.values() for mistake in self._mistakes(sync)]
         if mistakes:
             raise Misconfigured(mistakes)
+
+    def _mistakes(self, sync: Sync) -> list[str]:
+        try:
+            check_abilities(sync, self._destination.abilities)
+            if sync.fields is None:  # they are known when the SCHEMA is
+                return []
+            return self._overlaps(sync, self._destination.form(sync, None, (), self._ask))
+        except Misconfigured as error:
+            return error.mistakes
+
+    def _overlaps(self, sync: Sync, form: Form) -> list[str]:
+        return self._writers.overlaps(sync.stream, form.object or sync.object, form.fields, form.match)
 
     def _sync_for(self, stream: str, keys: Sequence[str]) -> Sync:
         """Return the sync of a stream, with its lock taken; without an entry it syncs as Singer people expect."""
@@ -310,4 +326,7 @@ class Run:
         log.warning("stream %s has no sync of its own; its fields go by name", stream)
 
     def _make_mapper(self, sync: Sync, columns: Mapping[str, Json], keys: list[str]) -> RecordMapper:
-        return RecordMapper(sync, self._destination.form(sync, columns, keys, self._ask), columns, keys)
+        form = self._destination.form(sync, columns, keys, self._ask)
+        if mistakes := self._overlaps(sync, form):
+            raise Misconfigured(mistakes, ONE_WRITER)
+        return RecordMapper(sync, form, columns, keys)

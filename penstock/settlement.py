@@ -71,6 +71,8 @@ class OpenSync:
     """refused rows that an earlier run had refused just as they are"""
     held: dict[RowKey, list[Epoch]] = field(default_factory=dict)
     """removals by the tap's word that wait until a guard has judged them all, with their receipts"""
+    contested: set[str] = field(default_factory=set)
+    """rows whose match value another row of this run asked for: those that have left have only changed their key"""
     stage: Stage | None = None
     """changed rows that wait until a guard has judged how many they are"""
 
@@ -78,6 +80,11 @@ class OpenSync:
     def refused(self) -> int:
         """Return how many rows were refused, by us or by the destination."""
         return self.counts["invalid"] + self.counts["rejected"]
+
+    def no_longer_present(self, row: Row) -> None:
+        """Note that a row has left by the tap's word: rows met and rows present are held against each other later."""
+        if row.known is not None and not row.known.left:
+            self.seen.left(row.known.seq)
 
 
 def mark_of(opened: OpenSync, row: Row) -> bytes:
@@ -175,6 +182,7 @@ class Settlement:
         for row, outcome in rows:
             if row.removed:
                 gone.append(row.key)
+                opened.no_longer_present(row)
                 continue
             if row.wanted in REMOVALS:
                 end = "removed"
@@ -205,6 +213,7 @@ class Settlement:
         opened.counts["not_sent"] += 1
         if row.removed:
             self._ledger.mark_left(opened.number, [row.key])
+            opened.no_longer_present(row)
         self._forgive(opened, [row.key])
         self._finish((row,))
 
@@ -254,9 +263,13 @@ class Settlement:
             self._touch()
 
     def new_version(self, opened: OpenSync, version: int) -> bool:
-        """Note the version of a full read; tell whether no earlier run has begun it."""
+        """Note the version of a full read; tell whether no earlier run has begun it.
+
+        It is durable at once: unchanged rows are acknowledged without a write, and none of this version may be before.
+        """
         new = self._ledger.register.new_version(opened.number, version)
-        self._touch()
+        self.commit()
+        self._touch()  # intents may have become durable by it: the delivery looks after its own commits
         return new
 
     def swept(self, opened: OpenSync, *, mark: bool) -> list[RowKey]:
@@ -271,6 +284,12 @@ class Settlement:
         opened.counts["rejects_dropped"] += self._ledger.rejects.drop_not_met(opened.number, self._ledger.run)
         self._touch()
         return left
+
+    def taken_over(self, opened: OpenSync, keys: list[RowKey]) -> None:
+        """Note that rows have left whose objects stay: other rows, refused in this run for that, are to have them."""
+        self._ledger.mark_left(opened.number, keys)
+        opened.counts["left"] += len(keys)
+        self._touch()
 
     def commit(self) -> None:
         """Make everything durable, then let the receipts count."""

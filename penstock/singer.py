@@ -36,8 +36,8 @@ from penstock.ledger import Ledger
 from penstock.places import open_url, url_secrets
 from penstock.reading import StreamMap
 from penstock.records import Destination, Json
-from penstock.rejects import DAY
-from penstock.run import Run, describe_defect
+from penstock.rejects import DAY, PARK_AFTER
+from penstock.run import STOP_DEADLINE, Run, describe_defect
 from penstock.syncs import nearest
 
 DRAIN_SECONDS = 10.0
@@ -106,6 +106,7 @@ class SignalCount:
     count: int = 0
     number: int = 0
     at_once: bool = False
+    writing: bool = False
 
 
 class PenstockTarget(Target, metaclass=abc.ABCMeta):
@@ -173,18 +174,27 @@ class PenstockTarget(Target, metaclass=abc.ABCMeta):
         raise SystemExit(_last_line(cls.name, Misconfigured(f"--config: {files} cannot be read as a JSON object")))
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """Note the signal; the loop ends the run."""
-        self.signals.number = signum
-        self.signals.count += 1
-        if self.signals.at_once:
-            raise Interrupted(signum)
+        """Note the signal; the loop ends the run. When its time is up, that is as good as another signal."""
+        signals = self.signals
+        signals.number = signals.number if signum == signal.SIGALRM else signum
+        signals.count += 1
+        if signals.at_once or (signals.writing and signals.count > 1):
+            raise Interrupted(signals.number)
+        if signals.count == 1:
+            signal.signal(signal.SIGALRM, self._handle_termination)
+            signal.setitimer(signal.ITIMER_REAL, STOP_DEADLINE, 1.0)
 
     def register_stream(self, stream: str, schema: dict[str, Json], keys: list[str] | None) -> list[StreamMap] | None:
         """Let singer-sdk make the stream maps, where the user configured any; none are left of a removed stream."""
         if self.config.get("stream_maps") is None:  # singer-sdk takes `__else__` out of it: it may be empty by now
             return None
-        self.mapper.register_raw_stream_schema(stream, schema, keys)
-        maps = self.mapper.stream_maps[stream]
+        try:
+            self.mapper.register_raw_stream_schema(stream, schema, keys)
+            maps = self.mapper.stream_maps[stream]
+        except Exception as error:  # whatever singer-sdk makes of a rule that it cannot use
+            raise Misconfigured(
+                f"setting stream_maps: a rule for stream {stream} cannot be used ({type(error).__name__})"
+            ) from error
         return [cast("StreamMap", m) for m in maps if not isinstance(m, RemoveRecordTransform)]
 
     @classmethod
@@ -226,7 +236,8 @@ def run_target(cls: type[PenstockTarget], config: _ConfigInput, file_input: IO[s
         logging.getLogger(cls.name).setLevel(logging.WARNING)
         target = _made(cls, config)
         redact_logs([*target.secrets(), *map(Secret, url_secrets(target.config.get("ledger_url") or ""))])
-        park_after = float(target.config["park_rejects_after_days"]) * DAY
+        park_days = target.config.get("park_rejects_after_days")
+        park_after = PARK_AFTER if park_days is None else float(park_days) * DAY
         ledger = Ledger(_ledger_place(target), version=__version__, park_after=park_after)
         target.signals.at_once = True
         run = Run(target, ledger, project_root(), target.register_stream, target.signals, source, state_out)
@@ -237,6 +248,7 @@ def run_target(cls: type[PenstockTarget], config: _ConfigInput, file_input: IO[s
     except Exception as error:
         stop = describe_defect(error)
     cls.signals.at_once = False
+    signal.setitimer(signal.ITIMER_REAL, 0)
     if stop is not None and not isinstance(stop, Interrupted | Busy):
         drain(source)
     return _last_line(cls.name, stop, refused)

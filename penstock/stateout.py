@@ -28,13 +28,15 @@ class StateOut:
         self._interval = interval
         self._latest: bytes | None = None
         self._printed: bytes | None = None
+        self._broken = False
+        """a line may have come out in part: another one behind it would be no line either"""
 
     def turn(self, now: float, *, last: bool = False) -> None:
         """Print the newest STATE that is earned.
 
         `last` does not wait for the interval, and looks again at the newest one: a sync may be pending no more.
         """
-        if now < self.next_at and not last:
+        if self._broken or (now < self.next_at and not last):
             return
         state = self._checkpoint.release()
         if state is None and not last:
@@ -44,7 +46,9 @@ class StateOut:
         if line is None or line == self._printed:
             return
         self.next_at = now + self._interval
+        self._broken = True
         self._write(line + b"\n")
+        self._broken = False
         self._printed = line
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 
-from penstock.database import Database, DbRow, Lock
+from penstock.database import BUSY, Database, DbRow, Lock
 from penstock.errors import Fault, Misconfigured
 from penstock.tables import SCHEMA, SCHEMA_VERSION, UPGRADES
 
@@ -37,10 +37,10 @@ class Store:
             self.db.execute(ADD_META, ("schema_version", str(SCHEMA_VERSION)))
             self._upgrade()
         except self.db.errors as error:
-            raise Misconfigured(
-                f"the ledger {self.db.name} cannot be opened: {self.db.tell(error)}",
-                f"check the setting {self.db.setting}; {self.db.remedy}",
-            ) from error
+            what = f"the ledger {self.db.name} cannot be opened: {self.db.tell(error)}"
+            if self.db.busy(error):
+                raise Fault(what, BUSY) from error
+            raise Misconfigured(what, f"check the setting {self.db.setting}; {self.db.remedy}") from error
         found = self.meta("schema_version")
         if found != str(SCHEMA_VERSION):
             raise Misconfigured(

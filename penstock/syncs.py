@@ -66,17 +66,29 @@ def check_overlaps(syncs: Iterable[Sync]) -> None:
 
     Raises Misconfigured. The match fields may be shared: they say which object is meant.
     """
-    writers: dict[tuple[str, str], str] = {}
-    mistakes: list[str] = []
-    for sync in syncs:
-        for name in sync.fields or {}:
-            if name == sync.match:
-                continue
-            first = writers.setdefault((sync.object, name), sync.stream)
-            if first != sync.stream:
-                mistakes.append(f"syncs {first} and {sync.stream} both write {name!r} of {sync.object}")
+    writers = Writers()
+    mistakes = [m for sync in syncs for m in writers.overlaps(sync.stream, sync.object, sync.fields or {}, sync.match)]
     if mistakes:
-        raise Misconfigured(mistakes, "leave each field to one sync")
+        raise Misconfigured(mistakes, ONE_WRITER)
+
+
+ONE_WRITER = "leave each field to one sync"
+
+
+class Writers:
+    """Which stream writes which field of which object."""
+
+    def __init__(self) -> None:
+        self._streams: dict[tuple[str, str], str] = {}
+
+    def overlaps(self, stream: str, object_name: str, fields: Iterable[str], match: str | None) -> list[str]:
+        """Note what a stream writes; return a mistake for each field that another one writes already."""
+        mistakes = []
+        for name in fields:
+            first = stream if name == match else self._streams.setdefault((object_name, name), stream)
+            if first != stream:
+                mistakes.append(f"syncs {first} and {stream} both write {name!r} of {object_name}")
+        return mistakes
 
 
 def parse_syncs(raw: object, where: str = "") -> dict[str, Sync]:

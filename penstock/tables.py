@@ -63,6 +63,10 @@ class Seen:
             self._bits[seq >> 3] |= 1 << (seq & 7)
             self.count += present
 
+    def left(self, seq: int) -> None:
+        """Note that a row that was met has left: it is no longer one of those present."""
+        self.count -= seq < self.first_new
+
     def has(self, seq: int) -> bool:
         """Tell whether a row was met or added in this run."""
         return seq >= self.first_new or bool(self._bits[seq >> 3] & (1 << (seq & 7)))

@@ -114,7 +114,8 @@ class Upkeep:
         """
         before = self._wall() - keep_days * DAY
         self._store.begin(1)
-        self._store.execute("delete from runs where started_at<?", (before,))
+        # Never the newest one: SQLite would give its number to the next run, and rejects are known by their run's.
+        self._store.execute("delete from runs where started_at<? and run<(select max(run) from runs)", (before,))
         self._store.execute("delete from records where left_at<?", (before,))
         if rejects_keep_days is not None:
             self._store.execute("delete from rejects where last_at<?", (self._wall() - rejects_keep_days * DAY,))

@@ -13,7 +13,8 @@ import typer
 from penstock.cli import LedgerOption, app, fail, the_ledger
 from penstock.errors import Stop
 from penstock.ledger import Ledger
-from penstock.places import open_place
+from penstock.mapping import NO_KEY
+from penstock.places import open_place, read
 from penstock.upkeep import Upkeep
 
 __all__ = ["app"]
@@ -21,7 +22,7 @@ __all__ = ["app"]
 Stream = Annotated[str, typer.Argument(help="The stream, as `penstock rejects` and `penstock runs` name it.")]
 Keys = Annotated[
     Optional[list[str]],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
-    typer.Argument(help="Row keys, as `penstock rejects` prints them: '[\"C-1\"]'. Without any: all of the stream."),
+    typer.Argument(help="Row keys, as `penstock rejects` prints them: '[\"C-1\"]', or C-1. Without any: all of them."),
 ]
 Sure = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
@@ -30,7 +31,9 @@ Sure = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 def retry(stream: Stream, keys: Keys = None, ledger: LedgerOption = None) -> None:
     """Try refused rows again on the next run, also those that wait for tomorrow or are parked."""
     with _upkeep(stream, ledger) as upkeep:
-        typer.echo(f"{upkeep.retry(stream, keys or [])} refused rows of {stream} will be tried on the next run")
+        typer.echo(
+            f"{upkeep.retry(stream, _all_spellings(keys))} refused rows of {stream} will be tried on the next run"
+        )
 
 
 @app.command()
@@ -39,7 +42,7 @@ def drop(stream: Stream, keys: Keys = None, ledger: LedgerOption = None, yes: Su
     if not (yes or keys):
         typer.confirm(f"Drop all refused rows of {stream}?", abort=True)
     with _upkeep(stream, ledger) as upkeep:
-        typer.echo(f"{upkeep.drop(stream, keys or [])} refused rows of {stream} dropped")
+        typer.echo(f"{upkeep.drop(stream, _all_spellings(keys))} refused rows of {stream} dropped")
 
 
 @app.command()
@@ -73,9 +76,13 @@ def purge(
         typer.echo(f"the row {key} of {stream} is wiped from the ledger")
 
 
+def _all_spellings(keys: list[str] | None) -> list[str]:
+    return [each for key in keys or [] for each in _spellings(key)]
+
+
 def _spellings(key: str) -> list[str]:
     """Return the row keys that a person may mean: `C-1` is short for `["C-1"]`, `7` for `[7]` or `["7"]`."""
-    if key.startswith("["):
+    if key.startswith(("[", NO_KEY)):
         return [key]
     found = [json.dumps([key], ensure_ascii=False)]
     if key.lstrip("-").isdigit():
@@ -87,7 +94,9 @@ def _spellings(key: str) -> list[str]:
 def _upkeep(stream: str, given: str | None) -> Iterator[Upkeep]:
     """Open the one ledger that is meant, and keep runs of the stream out of it."""
     try:
-        ledger = Ledger(open_place(the_ledger(given)))
+        place = the_ledger(given)
+        read(place, "select value from meta", {})  # what is no ledger is not to become one
+        ledger = Ledger(open_place(place))
         try:
             ledger.upkeep.number(stream)
             lock = ledger.lock(stream, datetime.now(timezone.utc).isoformat(timespec="seconds"))

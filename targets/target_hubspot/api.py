@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from urllib.parse import quote
 
@@ -113,7 +114,7 @@ class HubSpot:
             self._properties[object_type] = {p.name: p for p in found}
         form = make_form(sync, columns, key_properties, self._properties[object_type])
         self._match[sync.stream] = form.match or ""
-        return form
+        return replace(form, object=_NAMES[object_type])
 
     def encode(self, batch: Batch) -> Request:
         """Write a batch/upsert by the match property, a batch/update by it or by record id, or a batch/read."""

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.auth import Redaction
-from penstock.errors import NoAnswer
-from penstock.http import Http
+from penstock.errors import Fault, NoAnswer
+from penstock.http import Asker, Http
 from penstock.records import Request, Response
 from penstock.wire import Inflate
-from tests.core.faulty import GET, POST, Peer, client, polite, serving
+from tests.core.faulty import GET, POST, Peer, Story, client, polite, serving
 
 
 def ten_gigabytes() -> bytes:
@@ -268,3 +268,37 @@ def _warned(story: object, caplog: pytest.LogCaptureFixture) -> list[str]:
     with serving(story) as server, client(server.url) as http:  # type: ignore[arg-type]
         http.send(Request("GET", "/things/canary-in-path"))
     return [caplog.handler.format(record) for record in caplog.records]
+
+
+@pytest.mark.parametrize(
+    ("answers", "waited"),
+    [
+        ([(429, "Retry-After: 25")], [25.0]),
+        ([(429, "X-Other: 1"), (503, "X-Other: 1")], [10.0, 1.0]),
+        ([(503, "Retry-After: 3"), (429, "Retry-After: 0")], [3.0, 1.0]),
+    ],
+)
+def test_a_question_is_asked_again_no_sooner_than_the_answer_says(
+    answers: list[tuple[int, str]], waited: list[float]
+) -> None:
+    pauses: list[float] = []
+    with serving(_telling(answers)) as server, client(server.url) as http:
+        assert Asker(http, 10.0, pause=pauses.append)(GET).status == 200
+    assert pauses == waited
+
+
+def test_a_question_is_not_asked_again_when_that_would_take_too_long() -> None:
+    with serving(_telling([(429, "Retry-After: 30000")])) as server, client(server.url) as http:
+        with pytest.raises(Fault, match="asks for a pause of 30000 seconds; a run waits for 120 at most"):
+            Asker(http, 10.0, pause=lambda _: None)(GET)
+        assert len(server.requests) == 1
+
+
+def _telling(answers: list[tuple[int, str]]) -> Story:
+    def story(peer: Peer) -> None:
+        while peer.read() is not None:
+            n = len(peer.server.requests)
+            status, header = answers[n - 1] if n <= len(answers) else (200, "X-Other: 1")
+            peer.answer(b"{}", status, header)
+
+    return story

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from penstock import database
 from penstock.database import SqliteDatabase
-from penstock.errors import Fault, Misconfigured
+from penstock.errors import Busy, Fault, Misconfigured
 from penstock.files import SyncLock
 from penstock.ledger import Ledger
 from penstock.records import Action, RowKey
@@ -204,6 +205,46 @@ def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
     (tmp_path / "l.db").write_bytes(b"not a database at all, but long enough to be looked at" * 40)
     with pytest.raises(Misconfigured, match="cannot be opened"), opened(tmp_path / "l.db"):
         pass
+
+
+def test_what_is_no_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    """The device for nothing, say: made private, it would be of no more use to anybody else."""
+    os.mkfifo(tmp_path / "l.db")
+    (tmp_path / "l.db").chmod(0o666)
+    with pytest.raises(Misconfigured, match="it is no file"), opened(tmp_path / "l.db"):
+        pass
+    assert (tmp_path / "l.db").stat().st_mode & 0o777 == 0o666
+
+
+def test_a_file_that_is_locked_is_a_fault_of_the_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 0.05)
+    with opened(tmp_path / "l.db") as ledger:
+        ledger.begin_run()
+    with closing(sqlite3.connect(tmp_path / "l.db", isolation_level=None)) as other:
+        for lock in ("begin immediate", "begin exclusive"):
+            other.execute(lock)
+            with pytest.raises(Fault, match="cannot be opened: database is locked"), opened(tmp_path / "l.db"):
+                pass
+            other.execute("rollback")
+
+
+def test_a_ledger_that_is_reached_by_a_link_has_the_same_locks(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "link.db").symlink_to(tmp_path / "l.db")
+    with opened(tmp_path / "l.db") as ledger, opened(tmp_path / "other" / "link.db") as same:
+        lock = ledger.lock("people", "now")
+        with pytest.raises(Busy):
+            same.lock("people", "now")
+        lock.release()
+
+
+def test_a_lock_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    (tmp_path / "l.db.people.lock").mkdir()
+    with (
+        opened(tmp_path / "l.db") as ledger,
+        pytest.raises(Misconfigured, match=r"l\.db\.people\.lock of stream people cannot be opened: Is a directory"),
+    ):
+        ledger.lock("people", "now")
 
 
 def test_a_sqlite_that_is_too_old_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

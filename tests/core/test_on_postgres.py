@@ -18,6 +18,11 @@ pytestmark = pytest.mark.usefixtures("on_postgres")
 AREAS = ("budget", "ledger", "modes", "odd_input", "order_across", "pending", "promise", "rejects", "upkeep")
 OF_FILES = {
     "test_files_are_private_whatever_the_umask",
+    "test_what_is_no_file_is_refused_and_left_as_it_is",
+    "test_a_file_that_is_locked_is_a_fault_of_the_moment",
+    "test_a_lock_that_cannot_be_opened_is_named",
+    "test_a_ledger_that_is_reached_by_a_link_has_the_same_locks",
+    "test_what_is_no_ledger_does_not_become_one",
     "test_a_ledger_that_others_could_read_is_closed_to_them",
     "test_a_file_that_is_no_ledger_is_refused",
     "test_a_file_whose_tables_are_not_ours_is_refused",

@@ -47,6 +47,30 @@ def test_a_changed_mapping_reaches_every_row_by_itself(tmp_path: Path) -> None:
     assert marks(fourth)[-1] == {"people": {"at": 9}, "others": {"at": 1}}
 
 
+def test_bookmarks_may_be_named_by_an_id_that_ends_with_the_stream(tmp_path: Path) -> None:
+    def tap(at: int | None, *keys: int) -> list[bytes]:
+        rows = [record_line(n, f"p{n}@example.com", "a") for n in keys]
+        first = {} if at is None else {"shop-people": {"at": at}}
+        last = state(**{"shop-people": {"at": 9}}, salespeople={"at": 1})
+        return [state(**first, salespeople={"at": 1}), schema_line(), *rows, last]
+
+    world, path = World(), tmp_path / "l.db"
+    new = run(tap(9, 3), world, tmp_path / "new.db")
+    assert marks(new)[-1] == {"salespeople": {"at": 1}}, "its ledger is new, and the tap has a bookmark"
+    run(tap(None, 1, 2), world, path)
+    changed = run(tap(9), world, path, sync_for=lambda _: OTHER)
+    assert marks(changed)[-1] == {"salespeople": {"at": 1}}
+    whole = run(tap(None, 1, 2), world, path, sync_for=lambda _: OTHER)
+    assert marks(whole)[-1] == {"shop-people": {"at": 9}, "salespeople": {"at": 1}}
+    assert whole.counts == {"read": 2, "updated": 2}
+
+
+def test_a_stream_whose_name_ends_with_another_keeps_its_bookmark() -> None:
+    bookmarks = Bookmarks()
+    bookmarks.withheld, bookmarks.streams = {"people"}, {"people", "vip-people"}
+    assert bookmarks.printable(b'{"bookmarks":{"vip-people":1}}') == b'{"bookmarks":{"vip-people":1}}'
+
+
 def test_until_everything_was_read_no_state_holds_the_bookmark(tmp_path: Path) -> None:
     world, path = World(), tmp_path / "l.db"
     run(incremental({}, [1, 2]), world, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -105,6 +106,33 @@ def test_a_purged_row_leaves_no_byte(ledger: tuple[World, Path]) -> None:
     assert CANARY.encode() not in b"".join(each.read_bytes() for each in path.parent.glob("l.db*"))
 
 
+def test_a_row_without_a_key_can_be_purged_too(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "l.db"
+    run([schema_line(), record_line(None, f"{CANARY}@example.com", "a")], world, path)
+    [(key,)] = places.query(path, "select row_key from rejects")
+    assert key.startswith("no-key:")
+    assert "is wiped" in told(path, "purge", "people", key)
+    assert places.query(path, "select row_key from rejects") == []
+
+
+def test_the_short_form_of_a_key_is_known_to_all(ledger: tuple[World, Path]) -> None:
+    _, path = ledger
+    assert told(path, "retry", "people", "1").startswith("1 refused")
+    assert told(path, "drop", "people", "1").startswith("1 refused")
+    assert list(rejects(path)) == []
+
+
+def test_what_is_no_ledger_does_not_become_one(tmp_path: Path) -> None:
+    other = tmp_path / "app.db"
+    with closing(sqlite3.connect(other)) as db:
+        db.execute("create table customers(name)")
+    other.chmod(0o644)
+    before = other.read_bytes()
+    done = CliRunner().invoke(app, ["retry", "people", "--ledger", str(other)])
+    assert (done.exit_code, "app.db cannot be read as a ledger" in done.output) == (2, True)
+    assert (other.read_bytes(), other.stat().st_mode & 0o777) == (before, 0o644)
+
+
 def test_mistakes_are_named(ledger: tuple[World, Path]) -> None:
     _, path = ledger
     assert "has no stream peple; it has people" in told(path, "retry", "peple", code=2)
@@ -123,7 +151,7 @@ def test_age_deletes_runs_and_rows_that_left_and_rejects_only_when_asked(ledger:
         book.upkeep.trim(11, None)
         assert places.query(path, "select count(*) from runs") == [(2,)]
         book.upkeep.trim(9, None)
-        assert places.query(path, "select count(*) from runs") == [(0,)]
+        assert places.query(path, "select count(*) from runs") == [(1,)]  # the newest: its number is not given again
         assert places.query(path, "select count(*) from records") == [(1,)]
     with closing(Ledger(places.at(path), wall=lambda: 1_000_000.0 + 500 * DAY)) as book:
         book.upkeep.trim(400, None)

@@ -89,6 +89,15 @@ def test_what_is_right_is_delivered(tmp_path: Path, sandbox: Sandbox) -> None:
             {"syncs": synced(mode="mirror")},
             ["does not know how to archive contacts", "what it knows is find, read, update, upsert"],
         ),
+        ({"syncs": {"people": {"object": "contacts", "mode": "delete"}}}, ["does not know how to delete contacts"]),
+        (
+            {"syncs": {**SYNCS, "others": {**SYNCS["people"], "object": "contact"}}},
+            ["syncs people and others both write 'firstname' of contacts", "3 mistakes"],
+        ),
+        ({"request_timeout": 1e300}, ["setting request_timeout: expected a number of seconds above 0, at most 86400"]),
+        ({"ledger_keep_days": 0}, ["setting ledger_keep_days: expected a number of days above 0"]),
+        ({"rejects_keep_days": -1}, ["setting rejects_keep_days: expected a number of days above 0"]),
+        ({"stream_maps": {"people": {"id": "id", "mail": "((("}}}, ["setting stream_maps: a rule for stream people"]),
         ({"syncs_file": "syncs.yml"}, ["settings syncs and syncs_file are both given"]),
         ({"syncs": None, "syncs_file": "none.yml"}, ["setting syncs_file: cannot read"]),
         ({"ledger_path": "config.json/ledger.db"}, ["config.json/ledger.db cannot be made", "setting ledger_path"]),
@@ -104,6 +113,22 @@ def test_wrong_settings_exit_2_before_anything_is_sent(
     check(run, 2, *words)
     assert run.states == []
     assert sandbox.history() == []
+
+
+def test_settings_that_are_null_are_not_given(tmp_path: Path, sandbox: Sandbox) -> None:
+    names = ("ledger_keep_days", "rejects_keep_days", "park_rejects_after_days", "request_timeout", "quota_reserve")
+    settings = {**settings_for(sandbox), **dict.fromkeys(names)}
+    check(ran(tmp_path, settings, [SCHEMA, *records(1), state(1)]), 0)
+
+
+def test_a_stream_without_a_sync_writes_no_field_of_one_that_has_one(tmp_path: Path, sandbox: Sandbox) -> None:
+    columns = {"email": {"type": "string"}, "firstname": {"type": "string"}}
+    schema = {"type": "SCHEMA", "stream": "contacts", "key_properties": ["email"], "schema": {"properties": columns}}
+    row = {"type": "RECORD", "stream": "contacts", "record": {"email": mail(0), "firstname": "b"}}
+    run = ran(tmp_path, settings_for(sandbox), [SCHEMA, *records(1), state(1), schema, row, state(2)])
+    check(run, 2, "syncs people and contacts both write 'firstname' of contacts")
+    assert run.states == [{"position": 1}]
+    assert at_destination(sandbox) == {mail(0): f"{CANARY} a"}
 
 
 def test_an_odd_place_for_the_ledger_is_fine(tmp_path: Path, sandbox: Sandbox) -> None:
@@ -189,6 +214,24 @@ def test_a_run_after_a_malformed_line_sends_only_the_rest(tmp_path: Path, sandbo
     check(ran(tmp_path, settings_for(sandbox), [*BEFORE, *AFTER]), 0)
     assert set(at_destination(sandbox)) == {mail(n) for n in range(10)}
     assert len(sandbox.history()) == 10
+
+
+@pytest.mark.parametrize(
+    ("guards", "waits"),
+    [
+        ({"max_changed_share": 0.5}, record(1)),
+        ({"max_removed": 9}, {**record(1), "record": {"id": 1, "_sdc_deleted_at": "2026-01-01"}}),
+    ],
+)
+def test_what_waits_for_the_end_of_its_stream_is_not_acknowledged_when_the_input_breaks_off(
+    tmp_path: Path, sandbox: Sandbox, guards: dict[str, object], waits: Line
+) -> None:
+    settings = settings_for(sandbox, syncs=synced(removed="clear", guards=guards))
+    run = ran(tmp_path, settings, [SCHEMA, state(1), waits, state(2), b"oops"])
+    check(run, 1, "input line 5: not a Singer message")
+    assert run.states == [{"position": 1}]
+    assert at_destination(sandbox) == {}
+    check(ran(tmp_path, settings, [SCHEMA, waits, {**SCHEMA, "key_properties": []}]), 2, "names no key_properties")
 
 
 def test_a_torn_last_line_is_no_message(tmp_path: Path, sandbox: Sandbox) -> None:

@@ -76,6 +76,25 @@ def finished(target: subprocess.Popen[bytes]) -> Ended:
     return ended(target.returncode, stdout, stderr)
 
 
+def test_a_second_signal_ends_a_run_whose_state_nobody_reads(tmp_path: Path, sandbox: Sandbox) -> None:
+    """The pipe is full. What was printed before the end is told by its line end; a rerun prints the rest."""
+    with process(tmp_path, sandbox) as target:
+        feed(target, [SCHEMA, *records(1), state("x" * 200_000)])
+        until(lambda: len(sandbox.history()) == 1)
+        until(lambda: Path(f"/proc/{target.pid}/syscall").read_text().startswith("1 "))
+        target.send_signal(signal.SIGTERM)
+        target.send_signal(signal.SIGINT)  # two of one kind may be delivered as one
+        target.wait(20)
+        assert target.stdout is not None
+        assert target.stderr is not None
+        stdout, stderr = target.stdout.read(), target.stderr.read().decode()
+    assert target.returncode in (130, 143)
+    assert b"\n" not in stdout
+    assert f"exit {target.returncode}, ended by a signal" in stderr.splitlines()[-1]
+    run = ran(tmp_path, settings_for(sandbox), [SCHEMA, *records(1), state(1)])
+    assert (run.code, run.states) == (0, [{"position": 1}])
+
+
 def check_truth(run: Ended, sandbox: Sandbox) -> None:
     assert CANARY not in run.stderr
     printed = run.states[-1]["position"] if run.states else 0

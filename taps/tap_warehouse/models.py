@@ -9,6 +9,7 @@ import difflib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import yaml
 
@@ -38,11 +39,21 @@ class Query:
 
 @dataclass(frozen=True)
 class Model:
-    """The rows to sync: one Singer stream, read whole at each run (`full`, the only change detection yet)."""
+    """The rows to sync: one Singer stream."""
 
     name: str
     source: Table | Query
     primary_key: tuple[str, ...]
+    change: Literal["full", "incremental", "snapshot"] = "full"
+    replication_key: str | None = None
+    where: str | None = None
+    columns: tuple[str, ...] | None = None
+    limit: int | None = None
+    null_keys: Literal["reject", "fail"] = "reject"
+    duplicate_keys: Literal["reject", "fail", "first", "last"] = "reject"
+    order_by: tuple[str, ...] = ()
+    max_changed_share: float | None = None
+    blocked: str | None = None
 
 
 def nearest(word: str, known: Collection[str]) -> str:

@@ -24,12 +24,13 @@ from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 
 from tap_warehouse.catalog import Stream, catalog_of, describe_all, selected
-from tap_warehouse.errors import ConfigurationError, Stopped, TapError
+from tap_warehouse.errors import ConfigurationError, Guarded, Stopped, TapError
 from tap_warehouse.messages import Output, claim_stdout, record_frame, schema_line
 from tap_warehouse.models import parse_models
+from tap_warehouse.plans import fields_of
 from tap_warehouse.run import Run
 from tap_warehouse.signals import StopRequest
-from tap_warehouse.warehouse import JsonSchema, Warehouse
+from tap_warehouse.warehouse import JsonSchema, Read, Warehouse
 
 SHARED_SETTINGS: dict[str, JsonSchema] = {
     "models": {
@@ -173,7 +174,8 @@ class TapWarehouse(Tap, abc.ABC):
         with self._reading() as (warehouse, streams):
             for stream in streams:
                 frame = record_frame(stream.model.name, 0, "")
-                rows = sum(len(lines) for lines in warehouse.read(stream.model, stream.columns, *frame, limit=1))
+                read = Read(warehouse.relation(stream.model), fields_of(stream, warehouse), limit=1)
+                rows = sum(len(lines) for lines in warehouse.read(read, frame))
                 self._log.info("%s: %d columns, %d row read", stream.model.name, len(stream.columns), rows)
 
     def write_stream_schemas(self) -> None:
@@ -227,7 +229,7 @@ class TapWarehouse(Tap, abc.ABC):
             cls.stop.raise_if_set()
         except TapError as raised:
             error = Stopped(cls.stop.signum) if cls.stop else raised
-            for line in error.problems if isinstance(error, ConfigurationError) else [str(error)]:
+            for line in error.problems if isinstance(error, ConfigurationError | Guarded) else [str(error)]:
                 log.error("%s", line)  # noqa: TRY400 a message for people, who cannot use a traceback
             log.error("ended: %s, exit code %d: %s", error.kind, error.exit_code, error.advice)  # noqa: TRY400
             raise SystemExit(error.exit_code) from error

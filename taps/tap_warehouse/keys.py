@@ -36,9 +36,9 @@ class KeyCheck:
 
     def saw(self, rows: int, keyed: int) -> None:
         """Take a count that cost nothing. Raises Guarded."""
-        self.null = rows - keyed
-        if not self.null:
+        if rows - keyed in {0, self.null}:
             return
+        self.null = rows - keyed
         text = f"{self.null} of {rows} rows have a null in the primary key"
         if self._model.null_keys == "fail":
             raise Guarded([f"model {self._model.name!r}: {text}, and null_keys is 'fail': nothing of it was emitted."])

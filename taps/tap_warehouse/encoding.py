@@ -1,8 +1,8 @@
 """Rows of Python values to RECORD lines, for warehouses whose drivers give rows or Arrow instead of building the text.
 
 The conventions are those of DuckDB's text (see `duckdb_types`): decimals keep their digits, NaN and the infinities are
-the strings "NaN", "Infinity" and "-Infinity" (null would clear a field), timestamps are UTC and end in +00:00, bytes are
-base64, a JSON value stands as it was stored.
+the strings "NaN", "Infinity" and "-Infinity" (null would clear a field), timestamps are UTC and end in +00:00, bytes
+are base64, a JSON value stands as it was stored.
 """
 
 from __future__ import annotations

@@ -8,6 +8,10 @@ A version of a base is named by what was acknowledged last: `S` when all of delt
 were. A STATE that names another version than the base has, for whatever reason (a lost table, an old STATE put back,
 two runs at once), finds no base, and then the whole model is emitted, closed by ACTIVATE_VERSION. The target's ledger
 makes that cheap; nothing can be skipped.
+
+A delta of which no STATE came back may have arrived all the same, in whole or in part. So its rows are emitted once
+more even if the model holds again what it held before: else A, then B delivered by a run that died, then A, would leave
+B for ever.
 """
 
 from __future__ import annotations
@@ -127,42 +131,58 @@ class Snapshots:
         """Find the base in the mark's version; bring it there first where that is still to be done."""
         entries = [entry for entry in self._entries() if entry.id == mark.id]
         base = next((entry for entry in entries if entry.kind == "base"), None)
-        if base is not None and base.snapshot == mark.version:
-            return base
-        delta = next((entry for entry in entries if entry.kind == "delta" and entry.snapshot == mark.snapshot), None)
-        if delta is None or (delta.parent is not None and (base is None or base.snapshot != delta.parent)):
-            return None  # a delta fits one version of the base; that of a whole model makes a new one
-        acknowledged = self._acknowledge(base, delta, mark)
-        if acknowledged is None:  # another run was faster, and may have gone further
-            now = [entry for entry in self._entries() if entry.kind == "base" and entry.id == mark.id]
-            return next((entry for entry in now if entry.snapshot == mark.version), None)
-        return acknowledged
+        deltas = [entry for entry in entries if entry.kind == "delta"]
+        if base is None or base.snapshot != mark.version:
+            delta = next((delta for delta in deltas if delta.snapshot == mark.snapshot), None)
+            if delta is None or (delta.parent is not None and (base is None or base.snapshot != delta.parent)):
+                return None  # a delta fits one version of the base; that of a whole model makes a new one
+            deltas.remove(delta)
+            base = self._acknowledge(base, delta, mark)
+        for delta in deltas:
+            base = base and self._doubt(base, delta, 0)
+        return base
 
     def _acknowledge(self, base: Entry | None, delta: Entry, mark: Mark) -> Entry | None:
         """Bring the delta, or its first rows, into the base; None when another run had begun to."""
         table, rows = self._statements.table("base", delta.id), self._statements.table("delta", delta.snapshot)
-        keys = names("k", json.loads(delta.key_shape))
-        until = None if mark.complete else mark.done
+        keys = _keys(delta)
         if base is None or delta.parent is None:
-            work, counted = self._statements.first_base(table, rows, keys), delta.rows
+            work = self._statements.first_base(table, rows, keys)
         else:
-            work = self._statements.acknowledged(table, rows, keys, until)
-            counts = self._operations(rows, until)
-            counted = base.rows + counts.get("added", 0) - counts.get("removed", 0)
-        now = self._stamp()
+            work = self._statements.acknowledged(table, rows, keys, None if mark.complete else mark.done)
+            if not mark.complete:
+                work += self._statements.doubted(table, rows, keys, mark.done)
         gate = delta.gate if mark.complete else None
-        version = mark.version or ""
-        entry = replace(
-            delta, kind="base", snapshot=version, parent=None, gate=gate, rows=counted, created_at=now, named_at=now
-        )
+        entry = replace(delta, kind="base", snapshot=mark.version or "", parent=None, gate=gate)
+        return self._rewrite(entry, delta, work)
+
+    def _doubt(self, base: Entry, delta: Entry, after: int) -> Entry | None:
+        """Take into account a delta that no STATE came back for: some of its rows may have arrived all the same.
+
+        The model may hold by now what it held before, and the destination something else.
+        """
+        if delta.parent is None or delta.key_shape != base.key_shape:
+            return None  # of a whole model, any row may have arrived
+        table, rows = self._statements.table("base", delta.id), self._statements.table("delta", delta.snapshot)
+        work = self._statements.doubted(table, rows, _keys(delta), after)
+        return self._rewrite(replace(base, gate=None), delta, work)
+
+    def _rewrite(self, entry: Entry, delta: Entry, work: list[str]) -> Entry | None:
+        """Change the base and what the registry says of it in one; None when another run had begun to."""
+        now = self._stamp()
+        entry = replace(entry, created_at=now, named_at=now)
         claim = self._statements.became(delta.snapshot, "delta", "spent")
-        entered = [self._statements.struck("base", "id", delta.id), self._statements.entered(entry.values)]
-        return entry if self._warehouse.execute([*work, *entered], claim) else None
+        table = self._statements.table("base", entry.id)
+        entered = [self._statements.struck("base", "id", entry.id), self._statements.entered(entry.values, table)]
+        if not self._warehouse.execute([*work, *entered], claim):
+            return None
+        return replace(entry, rows=self._count(table))
 
     # What changed since
 
     def _whole(self, model: Model, shape: Shape, gate: str | None, keys: Keys) -> Delta:
-        """Keep the whole model to be emitted, under an identity of its own."""
+        """Keep the whole model to be emitted. It takes the place of whatever was remembered: that cannot come back."""
+        self._warehouse.execute(self._statements.superseded(self._id))
         settled = keys.settle()
         mark = Mark(self._id, secrets.token_hex(8), None, 0, complete=False)
         self._begin(model, shape, mark, gate)
@@ -272,6 +292,10 @@ class Snapshots:
 
     def _stamp(self) -> str:
         return self._now().isoformat()
+
+
+def _keys(delta: Entry) -> list[str]:
+    return names("k", json.loads(delta.key_shape))
 
 
 def _guard(model: Model, changed: int, before: int) -> None:

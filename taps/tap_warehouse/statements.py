@@ -3,7 +3,8 @@
 Four kinds of tables lie in the state schema, their names made of hexadecimal ids:
 
 * `snapshots`: the registry, a row for each base and each run;
-* `base_ID`: key and hash of every row that some target has acknowledged, one for each pipeline and model;
+* `base_ID`: key and hash of every row that some target has acknowledged, one for each pipeline and model. A hash is
+  null where a row was emitted since and nobody knows whether it arrived: such a row is emitted again, changed or not;
 * `found_S`: the keys that differ from the base, for a moment;
 * `delta_S`: what run S emits, numbered in key order, with its values. The hash in it is of these very values, taken in
   the same statement, so that what comes to be remembered is what was emitted, whatever changes in the meantime.
@@ -82,10 +83,11 @@ class Statements:
         return self._dialect.created(
             table,
             f"select {both}, "
-            "case when o.h is null then 'added' when n.h is null then 'removed' else 'changed' end as op "
+            "case when o.k0 is null then 'added' when n.k0 is null then 'removed' else 'changed' end as op "
             f"from (select {self._keys(shape)}, {self._hash(shape)} as h "
             f"from {shape.relation} m where {self._keyed(shape)}) n "
-            f"full outer join {base} o on {same} where n.h is null or o.h is null or n.h <> o.h",
+            f"full outer join {base} o on {same} "
+            "where n.k0 is null or o.k0 is null or o.h is null or n.h <> o.h",
         )
 
     def without(self, table: str, shape: Shape) -> str:
@@ -191,13 +193,16 @@ class Statements:
         """Read the registry."""
         return f"select {', '.join(REGISTRY)} from {self.registry}"
 
-    def entered(self, values: Sequence[str | int | None]) -> str:
-        """Add a row to the registry, its values in the order of REGISTRY."""
-        written = ", ".join(
+    def entered(self, values: Sequence[str | int | None], counted: str | None = None) -> str:
+        """Add a row to the registry, its values in the order of REGISTRY; with `counted`, that table's rows."""
+        written = [
             "null" if value is None else str(value) if isinstance(value, int) else self._dialect.text(value)
             for value in values
-        )
-        return f"insert into {self.registry} ({', '.join(REGISTRY)}) values ({written})"
+        ]
+        if counted is not None:
+            written[REGISTRY.index("row_count")] = "count(*)"
+            return f"insert into {self.registry} ({', '.join(REGISTRY)}) select {', '.join(written)} from {counted}"
+        return f"insert into {self.registry} ({', '.join(REGISTRY)}) values ({', '.join(written)})"
 
     def became(self, snapshot: str, before: str, after: str, rows: int | None = None) -> str:
         """Change what a table of a run is. Updates one row, or none when another run was faster."""
@@ -207,6 +212,14 @@ class Statements:
             f"update {self.registry} set kind = {text(after)}{counted} "
             f"where kind = {text(before)} and snapshot = {text(snapshot)}"
         )
+
+    def superseded(self, identity: str) -> list[str]:
+        """Let no state find a base any more, and no delta be acknowledged."""
+        one = self._dialect.text(identity)
+        return [
+            self.struck("base", "id", identity),
+            f"update {self.registry} set kind = 'spent' where kind = 'delta' and id = {one}",
+        ]
 
     def struck(self, kind: str, column: str, name: str) -> str:
         """Remove a row of the registry."""
@@ -221,6 +234,17 @@ class Statements:
     def first_base(self, base: str, delta: str, keys: Sequence[str]) -> list[str]:
         """Make a base of a delta that holds the whole model."""
         return [self.dropped(base), self._dialect.created(base, f"select {', '.join(keys)}, h from {delta}")]
+
+    def doubted(self, base: str, delta: str, keys: Sequence[str], after: int) -> list[str]:
+        """Forget the hashes of rows that were emitted and may have arrived, and know those that the base did not."""
+        same = " and ".join(f"b.{key} = d.{key}" for key in keys)
+        names = ", ".join(keys)
+        chosen = ", ".join(f"d.{key}" for key in keys)
+        return [
+            f"update {base} as b set h = null where exists (select 1 from {delta} d where {same} and d.n > {after})",
+            f"insert into {base} ({names}) select {chosen} from {delta} d "
+            f"where d.n > {after} and not exists (select 1 from {base} b where {same})",
+        ]
 
     def acknowledged(self, base: str, delta: str, keys: Sequence[str], until: int | None) -> list[str]:
         """Bring rows of a delta into its base, those up to a position or all."""

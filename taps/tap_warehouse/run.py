@@ -115,6 +115,9 @@ class Run:
             self._emit_stream(stream, progress, context, state_every)
         except Guarded as error:
             return error.problems
+        except ReadFault as error:
+            self._stop.raise_if_set()  # a signal interrupts what the warehouse is doing
+            raise type(error)(f"model {stream.model.name!r}: {error}") from error
         return ()
 
     def _emit_stream(self, stream: Stream, progress: Progress, context: Context, state_every: int) -> None:
@@ -122,7 +125,8 @@ class Run:
         if stream.model.blocked is not None:
             raise Guarded([stream.model.blocked])
         started = self._ticks()
-        todo = self._plan(stream, progress.of(name), context)
+        self._stop.raise_if_set()
+        todo = plan(stream, progress.of(name), context)
         planned = self._ticks() - started
         self._output.write(schema_line(name, todo.columns, stream.model.primary_key))
         frame = record_frame(name, todo.version, self._now().isoformat(timespec="microseconds"))
@@ -139,15 +143,6 @@ class Run:
             "%s: %d rows%s in %.2f s, %.2f s of it before the first; %.0f rows/s",
             name, rows + refused, told, seconds, planned, rows / seconds if seconds else 0,
         )  # fmt: skip
-
-    def _plan(self, stream: Stream, given: object, context: Context) -> Plan:
-        """Tell a preparation that a signal interrupted, which is a stop, from one that failed."""
-        self._stop.raise_if_set()
-        try:
-            return plan(stream, given, context)
-        except ReadFault:
-            self._stop.raise_if_set()
-            raise
 
     def _odd(self, read: Read, frame: Frame) -> int:
         """Emit rows that a target must refuse. They come at every run until they are gone: no bookmark counts them."""
@@ -187,12 +182,7 @@ class Run:
         return 0
 
     def _interruptible(self, batches: Iterator[Lines]) -> Iterator[Lines]:
-        """Tell a read that a signal interrupted, which is a stop, from one that failed."""
-        try:
-            for lines in batches:
-                self._stop.raise_if_set()
-                yield lines
-        except ReadFault:
+        for lines in batches:
             self._stop.raise_if_set()
-            raise
+            yield lines
         self._stop.raise_if_set()

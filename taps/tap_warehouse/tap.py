@@ -27,6 +27,7 @@ from tap_warehouse.catalog import Stream, catalog_of, describe_all, selected
 from tap_warehouse.errors import ConfigurationError, Guarded, Stopped, TapError
 from tap_warehouse.messages import Output, claim_stdout, record_frame, schema_line
 from tap_warehouse.parsing import parse_models
+from tap_warehouse.plans import fields_of
 from tap_warehouse.run import Run
 from tap_warehouse.signals import StopRequest
 from tap_warehouse.warehouse import JsonSchema, Read, Warehouse

@@ -219,13 +219,17 @@ class Snapshots:
         return Delta(mark, table, counts, whole=False)
 
     def _found(self, found: str, shape: Shape, base: Entry, keys: Keys) -> tuple[dict[str, int], Shape]:
-        """Compare with the base. Repeated keys show, as there are more rows than keys; only then they cost a look."""
+        """Compare with the base. Repeated keys show, and only then they cost a look.
+
+        Those that the base knows make more rows than there can be, those that it does not know were found twice.
+        """
         table = self._statements.table("base", base.id)
         self._warehouse.execute([self._statements.found(found, shape, table)])
         counts = self._operations(found)
         rows, keyed = (int(str(count)) for count in self._warehouse.rows(self._statements.total(shape))[0])
         keys.saw(rows, keyed)
-        if keyed == base.rows + counts.get("added", 0) - counts.get("removed", 0):
+        added, removed = counts.get("added", 0), counts.get("removed", 0)
+        if keyed == base.rows + added - removed and not (added > 1 and self._doubled(found, shape)):
             return counts, shape
         settled = keys.settle()
         if settled is None:
@@ -282,6 +286,10 @@ class Snapshots:
     def _operations(self, table: str, until: int | None = None) -> dict[str, int]:
         rows = self._warehouse.rows(self._statements.by_operation(table, until))
         return {str(operation): int(str(count)) for operation, count in rows}
+
+    def _doubled(self, found: str, shape: Shape) -> bool:
+        rows = self._warehouse.rows(self._statements.doubled(found, names("k", shape.keys)))
+        return int(str(rows[0][0])) > 0
 
     def _count(self, table: str) -> int:
         """Count a table's rows; -1 where it cannot be read, which is as good as lost."""

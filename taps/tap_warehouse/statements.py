@@ -250,6 +250,11 @@ class Statements:
         """Bring rows of a delta into its base, those up to a position or all."""
         return self._dialect.acknowledged(base, delta, keys, until)
 
+    def doubled(self, table: str, keys: Sequence[str]) -> str:
+        """Count the keys that stand in a table more than once."""
+        grouped = ", ".join(keys)
+        return f"select count(*) from (select {grouped} from {table} group by {grouped} having count(*) > 1) c"
+
     def counted(self, table: str) -> str:
         """Count a table's rows."""
         return f"select count(*) from {table}"

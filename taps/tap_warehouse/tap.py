@@ -26,6 +26,7 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 from tap_warehouse.catalog import Stream, catalog_of, describe_all, selected
 from tap_warehouse.errors import ConfigurationError, Guarded, Stopped, TapError
 from tap_warehouse.messages import Output, claim_stdout, record_frame, schema_line
+from tap_warehouse.models import Model, parse_models
 from tap_warehouse.parsing import parse_models
 from tap_warehouse.plans import fields_of
 from tap_warehouse.run import Run
@@ -170,9 +171,12 @@ class TapWarehouse(Tap, abc.ABC):
         Output(self.output_fd, self.stop).write((json.dumps(self.catalog_dict, indent=2) + "\n").encode())
 
     def test(self) -> None:
-        """Answer `--test`: connect, and read one row of each model to nowhere."""
-        with self._reading() as (warehouse, streams):
-            for stream in streams:
+        """Answer `--test`: connect, look for what is not granted, and read one row of each model to nowhere."""
+        with self._opened() as (warehouse, models):
+            grants = warehouse.missing_grants(models)
+            if grants:
+                raise ConfigurationError(["not granted yet. An owner of these objects can run:", *grants])
+            for stream in describe_all(warehouse, models):
                 frame = record_frame(stream.model.name, 0, "")
                 read = Read(warehouse.relation(stream.model), fields_of(stream, warehouse), limit=1)
                 rows = sum(len(lines) for lines in warehouse.read(read, frame))
@@ -191,7 +195,13 @@ class TapWarehouse(Tap, abc.ABC):
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[tuple[Warehouse, tuple[Stream, ...]]]:
-        """Open the warehouse and describe all models. Mistakes in both are named together."""
+        """Open the warehouse and describe all models."""
+        with self._opened() as (warehouse, models):
+            yield warehouse, describe_all(warehouse, models)
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[tuple[Warehouse, tuple[Model, ...]]]:
+        """Open the warehouse and parse the models. Mistakes in both are named together."""
         problems: list[str] = []
         models, warehouse = None, None
         try:
@@ -208,7 +218,7 @@ class TapWarehouse(Tap, abc.ABC):
             raise ConfigurationError(problems)
         self.stop.interrupt = warehouse.interrupt
         try:
-            yield warehouse, describe_all(warehouse, models)
+            yield warehouse, models
         finally:
             self.stop.interrupt = None
             warehouse.close()

@@ -95,6 +95,13 @@ class Warehouse(Protocol):
         Raises ConfigurationError, one message for each mistake, when the model cannot be read as configured.
         """
 
+    def missing_grants(self, models: Sequence[Model]) -> list[str]:
+        """Write the GRANT statements without which these models cannot be read, or their snapshots not be kept.
+
+        For `--test`: they are not described yet, and reading them may fail. Empty where nothing is missing, or where
+        the warehouse knows no grants. Raises ReadFault.
+        """
+
     def relation(self, model: Model) -> str:
         """Return what follows FROM to read a described model: a name or a query in parentheses, without an alias."""
 

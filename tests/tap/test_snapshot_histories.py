@@ -30,7 +30,7 @@ from tap_warehouse.signals import StopRequest
 from tap_warehouse.warehouse import Row
 from tests.tap.helpers import Message
 
-SEEDS = int(os.environ.get("PENSTOCK_SNAPSHOT_CASES", "40"))
+SEEDS = int(os.environ.get("PENSTOCK_SNAPSHOT_CASES", "12"))
 STEPS = 14
 MODEL = Model("t", Table(("t",)), ("a", "b"), change="snapshot")
 

@@ -1,9 +1,9 @@
 """Tap and target killed at random moments of snapshot runs: `python -m storm.snapshots --count 200`.
 
 Each round changes, adds and removes rows of a model, starts the real `meltano run tap-duckdb target-applier` in a
-project of its own, and kills the tap or the target at a random instant. Now and then something that is remembered is lost or
-damaged, or a bookmark is withheld, as a target does while a sync is pending. Every few rounds two runs are left alone:
-after the first the destination must equal the model, and the second must emit nothing.
+project of its own, and kills the tap or the target at a random instant. Now and then something that is remembered is
+lost or damaged, or a bookmark is withheld, as a target does while a sync is pending. Every few rounds two runs are left
+alone: after the first the destination must equal the model, and the second must emit nothing.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 from tap_warehouse.catalog import Stream, catalog_of, describe_all, selected
 from tap_warehouse.errors import ConfigurationError, Stopped, TapError
 from tap_warehouse.messages import Output, claim_stdout, record_frame, schema_line
-from tap_warehouse.models import parse_models
+from tap_warehouse.parsing import parse_models
 from tap_warehouse.run import Run
 from tap_warehouse.signals import StopRequest
 from tap_warehouse.warehouse import JsonSchema, Warehouse

@@ -201,6 +201,8 @@ class TapWarehouse(Tap, abc.ABC):
                 frame = record_frame(stream.model.name, 0, "")
                 rows = sum(len(lines) for lines in warehouse.read(stream.model, stream.columns, *frame, limit=1))
                 self._log.info("%s: %d columns, %d row read", stream.model.name, len(stream.columns), rows)
+                if stream.model.sync_hint:
+                    self._log.info("%s: meta.penstock.sync is %s", stream.model.name, stream.model.sync_hint)
 
     def write_stream_schemas(self) -> None:
         """Answer `--test=schema`."""

@@ -1,6 +1,6 @@
 """Models found in a dbt manifest: one that dbt wrote of a small project, with its nodes' bulky parts cut away.
 
-In it the model `broken` could not be built, `after_broken` was skipped, a test of `bad_rows` failed, another only warned.
+In it `broken` could not be built, `after_broken` was skipped, a test of `bad_rows` failed and another only warned.
 """
 
 from __future__ import annotations

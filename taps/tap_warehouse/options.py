@@ -46,7 +46,7 @@ Options = Mapping[object, object]
 
 def mistakes(name: str, options: object) -> Iterator[str]:
     """Find what is wrong with one entry. One that names a dbt model may do without a primary key."""
-    if not name.strip() or not clean(name):
+    if not name.strip() or not _encodable(name):
         yield "a stream needs a name that is not blank and is valid Unicode."
     if not isinstance(options, Mapping):
         yield f"must be an object with {' or '.join(SOURCES)}, and primary_key."
@@ -188,19 +188,19 @@ def table_parts(text: str) -> tuple[str, ...] | None:
     return None
 
 
-def clean(text: str) -> bool:
-    """Refuse NUL, and a lone surrogate, which a JSON or YAML escape can smuggle in and no Singer line can carry."""
+def _encodable(text: str) -> bool:
+    """Refuse a lone surrogate, which a JSON or YAML escape can smuggle in and no Singer line can carry."""
     try:
         text.encode()
     except UnicodeEncodeError:
         return False
-    return "\0" not in text
+    return True
 
 
 def is_text(value: object) -> TypeGuard[str]:
-    """Tell text that says something from everything else."""
-    return isinstance(value, str) and bool(value.strip()) and clean(value)
+    """Tell text that says something, and that SQL can hold, from everything else."""
+    return isinstance(value, str) and bool(value.strip()) and _encodable(value) and "\0" not in value
 
 
 def _is_name(value: object) -> bool:
-    return isinstance(value, str) and bool(value) and clean(value)
+    return isinstance(value, str) and bool(value) and _encodable(value) and "\0" not in value

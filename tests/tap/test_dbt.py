@@ -217,6 +217,19 @@ def test_a_key_of_two_columns_keeps_the_order_in_which_somebody_wrote_it(inferre
     assert model("activation_contacts", settings(tested)).primary_key == ("tenant", "id")
 
 
+def test_a_combination_that_is_not_the_key_is_none() -> None:
+    constraint = {"type": "primary_key", "columns": ["tenant", "id"]}
+    manifest = without_meta(primary_key=["a", "b"], constraints=[constraint, {"type": "check", "columns": ["a", "b"]}])
+    (problem,) = problems(settings(manifest), {"s": {"dbt": "activation_contacts"}})
+    assert "several columns that may be it: a, b" in problem
+
+
+def test_a_model_that_is_disabled_where_it_stands() -> None:
+    manifest = with_model(config={"enabled": False})
+    (problem,) = problems(settings(manifest), {"s": {"dbt": "activation_contacts"}})
+    assert "dbt model 'activation_contacts' is disabled in dbt" in problem
+
+
 # meta.penstock
 
 

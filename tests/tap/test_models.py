@@ -242,6 +242,11 @@ def test_one_name_in_both_settings() -> None:
     )
 
 
+def test_an_sql_file() -> None:
+    (model,) = parse_models({"a": {"sql_file": "a.sql", "primary_key": "id"}}, None, lambda _: "select 1 as id\n")
+    assert model.source == Query("select 1 as id\n", "sql_file 'a.sql'")
+
+
 def test_an_empty_sql_file() -> None:
     found = problems({"a": {"sql_file": "a.sql", "primary_key": "id"}}, None, "\n")
     assert "holds no SQL text" in found[0]

@@ -115,7 +115,7 @@ def test_about_shows_only_what_is_honoured(tmp_path: Path, few: Path) -> None:
     assert about["capabilities"] == ["catalog", "discover", "state", "about"]
     assert list(about["settings"]["properties"]) == [
         *("path", "threads", "memory_limit"),
-        *("models", "models_file", "state_every", "check_keys"),
+        *("models", "models_file", "dbt_manifest", "dbt_select", "state_every", "check_keys"),
     ]
 
 

@@ -12,6 +12,7 @@ import contextlib
 import logging
 import os
 import select
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -197,7 +198,11 @@ class PenstockTarget(Target, metaclass=abc.ABCMeta):
     ) -> None:
         """Run the target and end the process with the exit code of the run."""
         super(Target, cls).invoke(about=about, about_format=about_format)
-        raise SystemExit(run_target(cls, config or _ConfigInput(), file_input))
+        code = run_target(cls, config or _ConfigInput(), file_input)
+        for ended in (signal.SIGTERM, signal.SIGINT):
+            # All is said. Python gives the default back while it exits, and then a late signal would kill us.
+            signal.signal(ended, signal.SIG_IGN)
+        raise SystemExit(code)
 
 
 def run_target(cls: type[PenstockTarget], config: _ConfigInput, file_input: IO[str] | None) -> int:
@@ -231,6 +236,7 @@ def run_target(cls: type[PenstockTarget], config: _ConfigInput, file_input: IO[s
         stop = error
     except Exception as error:
         stop = describe_defect(error)
+    cls.signals.at_once = False
     if stop is not None and not isinstance(stop, Interrupted | Busy):
         drain(source)
     return _last_line(cls.name, stop, refused)

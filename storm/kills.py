@@ -72,7 +72,7 @@ def judge(call: str, ended: Ended, tally: Tally) -> bool:
         tally.ends[call] += 1
         return True
     if ended.code != 0:
-        tally.findings.append(Finding("exit", f"{ended.code} instead of a kill at {call}: {ended.log[-1500:]}"))
+        tally.found(Finding("exit", f"{ended.code} instead of a kill at {call}: {ended.log[-1500:]}"))
     tally.ends["outlived"] += 1
     return False
 

@@ -7,6 +7,7 @@ a run is left alone to its end, and then everything is compared.
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -47,6 +48,11 @@ class Tally:
     per_lane: int = 0
     seconds: list[float] = field(default_factory=list)
     """from a signal to the end of the process"""
+
+    def found(self, finding: Finding) -> None:
+        """Count a finding, and say so at once: a storm takes long."""
+        self.findings.append(finding)
+        print(f"{finding.kind}: {finding.text}", file=sys.stderr, flush=True)
 
     def add(self, other: Tally) -> None:
         """Take another tally in."""
@@ -113,7 +119,8 @@ class Rounds:
         return ended
 
     def _found(self, findings: list[Finding]) -> None:
-        self.tally.findings += findings
+        for each in findings:
+            self.tally.found(each)
 
     def _note_writes(self, reading: Reading) -> None:
         writes = self._sandbox.history(self._history)

@@ -72,10 +72,8 @@ class Signal:
             tally.ends["ended before"] += 1
         elif ended.code == -self.number and not ended.states and "run " not in ended.log:
             tally.ends["while starting"] += 1
-        elif ended.code == -self.number and f"exit {CODES[self.number]}" in ended.log and self._again_after is not None:
-            tally.ends["second signal while exiting"] += 1  # all was done: the interpreter was being taken down
         else:
-            tally.findings.append(Finding("exit", f"{ended.code} after signal {self.number}: {ended.log[-1500:]}"))
+            tally.found(Finding("exit", f"{ended.code} after signal {self.number}: {ended.log[-1500:]}"))
 
 
 def signals(seed: int, count: int) -> Tally:

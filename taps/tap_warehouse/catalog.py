@@ -33,7 +33,10 @@ def describe_all(warehouse: Warehouse, models: Sequence[Model]) -> tuple[Stream,
         try:
             columns = warehouse.describe(model)
         except ConfigurationError as error:
-            problems += error.problems
+            if model.blocked is None:
+                problems += error.problems
+            else:
+                streams.append(Stream(model, ()))  # what could not be built may not be there; it is not read anyway
             continue
         names = [column.name for column in columns]
         wanted = [("primary_key", key) for key in model.primary_key] + [("order_by", key) for key in model.order_by]

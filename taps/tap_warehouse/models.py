@@ -54,6 +54,8 @@ class Model:
     """0 to 1, only with snapshot: a run that finds more of its rows changed stops before it emits one."""
     blocked: str | None = None
     """Why these rows must not be synced in this run, for instance a failed dbt test: a message for people."""
+    sync_hint: str | None = None
+    """`meta.penstock.sync` of a dbt model as JSON: how its author would sync it. Shown, never acted on."""
 
 
 def nearest(word: str, known: Collection[str]) -> str:

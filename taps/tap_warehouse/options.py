@@ -6,14 +6,13 @@ allowed there. None shows SQL or a value that could be a secret.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import get_args
+from typing import TypeGuard, get_args
 
 from tap_warehouse.models import Change, DuplicateKeys, Model, NullKeys, Query, Table, nearest
 
-SOURCES = ("table", "sql", "sql_file")
+SOURCES = ("table", "sql", "sql_file", "dbt")
 CHOICES: dict[str, tuple[str, ...]] = {
     "change": get_args(Change),
     "null_keys": get_args(NullKeys),
@@ -32,7 +31,13 @@ OPTIONS = (
     "order_by",
     "max_changed_share",
 )
-NEED_ORDER = ("first", "last")
+MOST_ROWS = 2**63 - 1
+COMPANIONS = (
+    ("replication_key", "change", ("incremental",)),
+    ("order_by", "duplicate_keys", ("first", "last")),
+    ("max_changed_share", "change", ("snapshot",)),
+)
+"""An option, and which values of which other one it goes with."""
 
 _NAME_PART = re.compile(r'"((?:[^"]|"")+)"|([^".]+)')
 
@@ -40,11 +45,11 @@ Options = Mapping[object, object]
 
 
 def mistakes(name: str, options: object) -> Iterator[str]:
-    """Find what is wrong with one entry."""
-    if not name.strip() or not clean(name):
+    """Find what is wrong with one entry. One that names a dbt model may do without a primary key."""
+    if not name.strip() or not _encodable(name):
         yield "a stream needs a name that is not blank and is valid Unicode."
     if not isinstance(options, Mapping):
-        yield "must be an object with table, sql or sql_file, and primary_key."
+        yield f"must be an object with {' or '.join(SOURCES)}, and primary_key."
         return
     unknown = [str(key) for key in options if key not in OPTIONS]
     if unknown and _split_at_dot(options):
@@ -75,7 +80,7 @@ def _source_mistakes(options: Options) -> Iterator[str]:
         yield f"{' and '.join(given)} exclude each other. Keep one."
     for key in given:
         value = options[key]
-        if not _is_text(value):
+        if not is_text(value):
             yield f"{key} must be text, not blank."
         elif key == "table" and table_parts(str(value)) is None:
             yield (
@@ -86,9 +91,10 @@ def _source_mistakes(options: Options) -> Iterator[str]:
 
 def _key_mistakes(options: Options) -> Iterator[str]:
     if "primary_key" not in options:
-        yield "primary_key is missing. Name the column, or the list of columns, that identifies a row."
-        return
-    yield from _names_mistakes(options, "primary_key")
+        if "dbt" not in options:
+            yield "primary_key is missing. Name the column, or the list of columns, that identifies a row."
+    else:
+        yield from _names_mistakes(options, "primary_key")
 
 
 def _value_mistakes(options: Options) -> Iterator[str]:
@@ -99,7 +105,7 @@ def _value_mistakes(options: Options) -> Iterator[str]:
             yield f"{key} must be {' or '.join(map(repr, allowed))}.{nearest(str(value), allowed)}"
     if "replication_key" in options and not _is_name(options["replication_key"]):
         yield "replication_key must be the name of one column."
-    if "where" in options and not _is_text(options["where"]):
+    if "where" in options and not is_text(options["where"]):
         yield "where must be an SQL condition as text, not blank."
     if "columns" in options and not isinstance(options["columns"], list):
         yield "columns must be a list of names, not empty."
@@ -108,26 +114,23 @@ def _value_mistakes(options: Options) -> Iterator[str]:
     if "order_by" in options:
         yield from _names_mistakes(options, "order_by")
     limit = options.get("limit", 1)
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST_ROWS:
         yield "limit must be a whole number of rows, 1 or more."
     share = options.get("max_changed_share", 0)
-    if isinstance(share, bool) or not isinstance(share, (int, float)) or math.isnan(share) or not 0 <= share <= 1:
+    if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:  # false for NaN too
         yield "max_changed_share must be a number from 0 to 1."
 
 
 def _companion_mistakes(options: Options) -> Iterator[str]:
     """Options that want, or do not go with, the value of another."""
-    change, duplicates = options.get("change", "full"), options.get("duplicate_keys", "reject")
-    if change == "incremental" and "replication_key" not in options:
+    for option, other, values in COMPANIONS:
+        if option in options and options.get(other) not in values:
+            yield f"{option} goes only with {other} {' or '.join(map(repr, values))}."
+    if options.get("change") == "incremental" and "replication_key" not in options:
         yield "change 'incremental' needs replication_key: the column that grows whenever a row is written."
-    if change != "incremental" and "replication_key" in options:
-        yield "replication_key goes only with change 'incremental'."
-    if duplicates in NEED_ORDER and "order_by" not in options:
+    duplicates = options.get("duplicate_keys")
+    if duplicates in ("first", "last") and "order_by" not in options:
         yield f"duplicate_keys {duplicates!r} needs order_by: the columns that say which row comes first."
-    if duplicates not in NEED_ORDER and "order_by" in options:
-        yield "order_by goes only with duplicate_keys 'first' or 'last'."
-    if change != "snapshot" and "max_changed_share" in options:
-        yield "max_changed_share goes only with change 'snapshot'."
 
 
 def _names_mistakes(options: Options, key: str) -> Iterator[str]:
@@ -155,6 +158,15 @@ def model_of(name: str, options: Options, source: Table | Query) -> Model:
     return Model(**{**found, "name": name, "source": source, "primary_key": keys})  # type: ignore[arg-type] # checked
 
 
+def joined(defaults: Options, written: Options) -> Options:
+    """Lay what is written over defaults, and leave out the defaults that go only with a value that it replaces."""
+    merged = {**defaults, **written}
+    for option, goes_with, values in COMPANIONS:
+        if option not in written and goes_with in written and merged[goes_with] not in values:
+            merged.pop(option, None)
+    return merged
+
+
 def names_in(options: Options, key: str) -> tuple[str, ...]:
     """Read one name or a list of them as a tuple; empty where the option is not given."""
     value = options.get(key)
@@ -176,18 +188,19 @@ def table_parts(text: str) -> tuple[str, ...] | None:
     return None
 
 
-def clean(text: str) -> bool:
-    """Refuse NUL, and a lone surrogate, which a JSON or YAML escape can smuggle in and no Singer line can carry."""
+def _encodable(text: str) -> bool:
+    """Refuse a lone surrogate, which a JSON or YAML escape can smuggle in and no Singer line can carry."""
     try:
         text.encode()
     except UnicodeEncodeError:
         return False
-    return "\0" not in text
+    return True
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip()) and clean(value)
+def is_text(value: object) -> TypeGuard[str]:
+    """Tell text that says something, and that SQL can hold, from everything else."""
+    return isinstance(value, str) and bool(value.strip()) and _encodable(value) and "\0" not in value
 
 
 def _is_name(value: object) -> bool:
-    return isinstance(value, str) and bool(value) and clean(value)
+    return isinstance(value, str) and bool(value) and _encodable(value) and "\0" not in value

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -24,6 +25,7 @@ from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 
 from tap_warehouse.catalog import Stream, catalog_of, describe_all, selected
+from tap_warehouse.dbt_files import DEFAULT_MANIFEST, LARGEST, DbtSettings
 from tap_warehouse.errors import ConfigurationError, Guarded, Stopped, TapError
 from tap_warehouse.messages import Output, claim_stdout, record_frame, schema_line
 from tap_warehouse.models import Model
@@ -38,8 +40,9 @@ SHARED_SETTINGS: dict[str, JsonSchema] = {
         "type": "object",
         "title": "Models",
         "description": (
-            "Stream name -> {table: schema.name | sql: a SELECT | sql_file: path; primary_key: column or list of "
-            "columns; change: full}. Meltano splits names at dots and expands $NAME: use models_file for such."
+            "Stream name -> {table: schema.name | sql: a SELECT | sql_file: path | dbt: model; primary_key: column or "
+            "list of columns; change: full | incremental | snapshot; ...}. Meltano splits names at dots and expands "
+            "$NAME: use models_file for such."
         ),
     },
     "models_file": {
@@ -47,6 +50,21 @@ SHARED_SETTINGS: dict[str, JsonSchema] = {
         "minLength": 1,
         "title": "Models file",
         "description": "A YAML file with more models, in the same form. Relative to $MELTANO_PROJECT_ROOT if set.",
+    },
+    "dbt_manifest": {
+        "type": "string",
+        "minLength": 1,
+        "title": "dbt manifest",
+        "description": (
+            "The target/manifest.json of the dbt project, for models that say `dbt:`. Relative to "
+            f"$MELTANO_PROJECT_ROOT if set; where nothing is said, {DEFAULT_MANIFEST}."
+        ),
+    },
+    "dbt_select": {
+        "type": "array",
+        "items": {"type": "string", "minLength": 1},
+        "title": "dbt models",
+        "description": "dbt models to read beside those in `models`: tag:NAME, meta.penstock, or a model's name.",
     },
     "state_every": {
         "type": "integer",
@@ -72,6 +90,14 @@ def rooted(path: str) -> Path:
 def read_text(path: str) -> str:
     """Read a file named in a setting, UTF-8 with or without a byte order mark."""
     return rooted(path).read_text(encoding="utf-8-sig")
+
+
+def read_bytes(path: str) -> bytes:
+    """Read a file of dbt's. OSError where it is larger than any that dbt writes."""
+    file = rooted(path)
+    if file.stat().st_size > LARGEST:
+        raise OSError(errno.EFBIG, f"it is larger than {LARGEST >> 20} MiB")
+    return file.read_bytes()
 
 
 class TapWarehouse(Tap, abc.ABC):
@@ -181,6 +207,8 @@ class TapWarehouse(Tap, abc.ABC):
                 read = Read(warehouse.relation(stream.model), fields_of(stream, warehouse), limit=1)
                 rows = sum(len(lines) for lines in warehouse.read(read, frame))
                 self._log.info("%s: %d columns, %d row read", stream.model.name, len(stream.columns), rows)
+                if stream.model.sync_hint:
+                    self._log.info("%s: meta.penstock.sync is %s", stream.model.name, stream.model.sync_hint)
 
     def write_stream_schemas(self) -> None:
         """Answer `--test=schema`."""
@@ -205,7 +233,8 @@ class TapWarehouse(Tap, abc.ABC):
         problems: list[str] = []
         models, warehouse = None, None
         try:
-            models = parse_models(self.config.get("models"), self.config.get("models_file"), read_text)
+            dbt = DbtSettings(self.config.get("dbt_manifest"), self.config.get("dbt_select"), read_bytes)
+            models = parse_models(self.config.get("models"), self.config.get("models_file"), read_text, dbt)
         except ConfigurationError as error:
             problems += error.problems
         try:
@@ -237,7 +266,9 @@ class TapWarehouse(Tap, abc.ABC):
         try:
             yield claim_stdout()
             cls.stop.raise_if_set()
+            cls.stop.ignore()
         except TapError as raised:
+            cls.stop.ignore()
             error = Stopped(cls.stop.signum) if cls.stop else raised
             for line in error.problems if isinstance(error, ConfigurationError | Guarded) else [str(error)]:
                 log.error("%s", line)  # noqa: TRY400 a message for people, who cannot use a traceback

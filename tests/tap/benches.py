@@ -198,4 +198,7 @@ class DuckBench(Bench):
 
     def _in(self, file: Path, statements: Sequence[str]) -> list[Sequence[Any]]:
         with duckdb.connect(str(file)) as connection:
-            return [list(connection.execute(statement).fetchall()) for statement in statements][-1]
+            rows: list[Sequence[Any]] = []
+            for statement in statements:
+                rows = list(connection.execute(statement).fetchall())
+            return rows

@@ -62,7 +62,7 @@ format: .venv/ready ## let ruff format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 crash: .meltano/ready ## kill it a hundred thousand times; S=simulated SEED=4711 CYCLES=1000, or S=kills COUNT=20, for one
-	@for storm in $(if $(S),$(S),simulated kills signals meltano goodput); do \
+	@for storm in $(if $(S),$(S),simulated kills signals meltano goodput snapshots); do \
 	  $(BIN)/python -m storm.$$storm --seed $(SEED) --save \
 	    $(if $(CYCLES),--cycles $(CYCLES)) $(if $(COUNT),--count $(COUNT)) || exit 1; done
 

@@ -8,8 +8,13 @@ from collections.abc import Callable
 from bench.core import core
 from bench.pipe import pipe_unchanged
 from bench.results import Result, readable, save
+from bench.tap import taps
 
-BENCHMARKS: dict[str, Callable[[], list[Result]]] = {"pipe_unchanged_rows_per_s": pipe_unchanged, "core": core}
+BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
+    "pipe_unchanged_rows_per_s": pipe_unchanged,
+    "core": core,
+    "tap": taps,
+}
 
 
 def main(names: list[str]) -> int:

@@ -35,6 +35,9 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 _decode_record = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
 REMOVED_COLUMN = "_sdc_deleted_at"
 """not null in a record by which a tap says that the row has left its source"""
+REFUSED_COLUMN = "_penstock_refused"
+"""not null in a record that our tap emits only to be refused, and why: a key of `REFUSALS`"""
+REFUSALS = {"repeated_key": "the model holds other rows with this primary key, so none of them is the row"}
 _INTEGER_DIGITS = 400
 NO_KEY = "no-key:"
 """how the key begins under which a record without a row key is kept"""
@@ -151,6 +154,10 @@ class RecordMapper:
         try:
             if isinstance(record, OddRecord):
                 self._refuse_unreadable(record)
+            refused = record.get(REFUSED_COLUMN)
+            if refused is not None:
+                why = REFUSALS.get(refused) if isinstance(refused, str) else None
+                raise InvalidRecord("refused_at_source", why or "the tap says that it must be refused", REFUSED_COLUMN)
             return self._map(key, record)
         except InvalidRecord as error:
             error.row_key = key

@@ -33,12 +33,17 @@ def describe_all(warehouse: Warehouse, models: Sequence[Model]) -> tuple[Stream,
         try:
             columns = warehouse.describe(model)
         except ConfigurationError as error:
-            problems += error.problems
+            if model.blocked is None:
+                problems += error.problems
+            else:
+                streams.append(Stream(model, ()))  # what could not be built may not be there; it is not read anyway
             continue
         names = [column.name for column in columns]
+        wanted = [("primary_key", key) for key in model.primary_key] + [("order_by", key) for key in model.order_by]
+        wanted += [("replication_key", model.replication_key)] if model.replication_key is not None else []
         problems += (
-            f"model {model.name!r}: primary_key {key!r} is not a column of it.{nearest(key, names)}"
-            for key in model.primary_key
+            f"model {model.name!r}: {option} {key!r} is not a column of it.{nearest(key, names)}"
+            for option, key in wanted
             if key not in names
         )
         streams.append(Stream(model, columns))
@@ -52,19 +57,30 @@ def catalog_of(streams: Sequence[Stream]) -> dict[str, object]:
     return {"streams": [_entry(stream) for stream in streams]}
 
 
+METHODS = {"full": "FULL_TABLE", "incremental": "INCREMENTAL", "snapshot": "LOG_BASED"}
+"""Singer's words for change detection. `LOG_BASED` is the one whose records say which rows have left."""
+
+
+def _kept(model: Model) -> tuple[str, ...]:
+    """Name the columns that no selection can drop."""
+    return model.primary_key if model.replication_key is None else (*model.primary_key, model.replication_key)
+
+
 def _entry(stream: Stream) -> dict[str, object]:
     name, key = stream.model.name, list(stream.model.primary_key)
+    method = METHODS[stream.model.change]
+    replication = {} if stream.model.replication_key is None else {"replication_key": stream.model.replication_key}
     root = {
         "inclusion": "available",
         "selected-by-default": True,
         "table-key-properties": key,
-        "forced-replication-method": "FULL_TABLE",
+        "forced-replication-method": method,
     }
     columns = [
         {
             "breadcrumb": ["properties", column.name],
             "metadata": {
-                "inclusion": "automatic" if column.name in key else "available",
+                "inclusion": "automatic" if column.name in _kept(stream.model) else "available",
                 "selected-by-default": True,
             },
         }
@@ -74,7 +90,8 @@ def _entry(stream: Stream) -> dict[str, object]:
         "tap_stream_id": name,
         "stream": name,
         "key_properties": key,
-        "replication_method": "FULL_TABLE",
+        "replication_method": method,
+        **replication,
         "schema": stream_schema(stream.columns, key),
         "metadata": [{"breadcrumb": [], "metadata": root}, *columns],
     }
@@ -103,7 +120,7 @@ def selected(streams: Sequence[Stream], catalog: dict[str, Any] | None) -> tuple
             columns = tuple(
                 column
                 for column in stream.columns
-                if column.name in stream.model.primary_key or mask["properties", column.name]
+                if column.name in _kept(stream.model) or mask["properties", column.name]
             )
             kept.append(Stream(stream.model, columns))
     return tuple(kept)

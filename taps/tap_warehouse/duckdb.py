@@ -1,27 +1,36 @@
 """DuckDB: the file that dbt writes, and whatever its views reach.
 
-The file is opened read-only, for the whole run: DuckDB lets many read or one write, so nobody can change a row between
-two models, and a process that has the file open for writing (dbt, a shell) must end first.
+The file is attached read-only, for the whole run: DuckDB lets many read or one write, so nobody can change a row
+between two models, and a process that has the file open for writing (dbt, a shell) must end first. Snapshots lie in
+files of our own, one for each pipeline and model, so that two pipelines never wait for each other; or, by a setting, in
+the file itself.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import duckdb
 import pyarrow as pa
 
+from tap_warehouse.dialect import CommonDialect
 from tap_warehouse.duckdb_types import DuckType, json_schema, object_text, quoted, taken_apart, text
-from tap_warehouse.errors import ConfigurationError, ReadFault
+from tap_warehouse.errors import ConfigurationError, OutOfMemory, ReadFault
 from tap_warehouse.models import Model, Query, Table, nearest
 from tap_warehouse.tap import TapWarehouse, rooted
-from tap_warehouse.warehouse import Column, JsonSchema, KeyCounts, Lines, Warehouse
+from tap_warehouse.warehouse import GONE, Column, Frame, JsonSchema, Lines, Read, Row, Warehouse
 
 BATCH_ROWS = 8_192
 """Rows in one piece. More is no faster; fewer than 2,048 is."""
+KEEP_SECONDS = 30 * 86_400
+"""a snapshot that no run has opened for so long is dropped"""
 
 SIZE = r"^\s*\d+(\.\d+)?\s*([KMGT]i?)?B\s*$"
 
@@ -46,6 +55,41 @@ SETTINGS: dict[str, JsonSchema] = {
         "title": "Memory limit",
         "description": "What DuckDB may use before it spills to disk, such as 512MB.",
     },
+    "init_sql": {
+        "type": "string",
+        "secret": True,
+        "title": "Initial SQL",
+        "description": "Statements to run first, such as LOAD httpfs and CREATE SECRET for object storage.",
+    },
+    "motherduck_token": {
+        "type": "string",
+        "secret": True,
+        "title": "MotherDuck token",
+        "description": "For a path that begins with md:. Needs a DuckDB version that MotherDuck takes.",
+    },
+    "snapshot_store": {
+        "type": "string",
+        "enum": ["local", "warehouse"],
+        "default": "local",
+        "title": "Snapshot store",
+        "description": (
+            "Where models of change 'snapshot' are remembered: in files of our own below `snapshot_folder`, or in a "
+            "schema `penstock` of the database, which must then be open to writing."
+        ),
+    },
+    "snapshot_folder": {
+        "type": "string",
+        "minLength": 1,
+        "default": ".penstock/snapshots",
+        "title": "Snapshot folder",
+        "description": "Folder of the local snapshot store. Losing it costs a full read, and nothing else.",
+    },
+    "gate": {
+        "type": "boolean",
+        "default": True,
+        "title": "Gate",
+        "description": "Look first whether count and hashes of all rows are as they were, in a tenth of the time.",
+    },
 }
 
 _SHOWN = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.IOException)
@@ -61,15 +105,57 @@ def said(error: BaseException) -> str:
     return f"{kind[0] if kind else type(error).__name__} (its text may quote a row, so it is not repeated here)"
 
 
-class DuckDB:
-    """One read-only connection. See `Warehouse` for the verbs."""
+class DuckDialect(CommonDialect):
+    """DuckDB's SQL."""
 
-    def __init__(self, path: Path, threads: int, memory_limit: str) -> None:
-        self._file = str(path)
-        self._connection = _connect(path, threads, memory_limit)
+    name = "duckdb"
+
+    def hashed(self, salt: str, values: Sequence[tuple[str, str]]) -> str:
+        """Hash a JSON array of the values as text: quotes keep neighbours apart, null is no text.
+
+        Nested values are written as JSON first, because their cast to text leaves quotes out.
+        """
+        written = ", ".join(
+            f"cast(to_json({x}) as varchar)" if _is_nested(kind) else f"cast({x} as varchar)" for x, kind in values
+        )
+        return f"md5_number(cast(to_json([{text(salt)}, {written}]) as varchar))"
+
+
+def _is_nested(kind: str) -> bool:
+    return kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION", "VARIANT"))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The tap's settings, as far as they are DuckDB's."""
+
+    path: str
+    threads: int = 1
+    memory_limit: str = "1GB"
+    init_sql: str = ""
+    motherduck_token: str = ""
+    snapshot_store: str = "local"
+    snapshot_folder: str = ".penstock/snapshots"
+    gate: bool = True
+
+    @property
+    def is_file(self) -> bool:
+        """The path is that of a file, and not `:memory:` or MotherDuck's."""
+        return self.path != ":memory:" and not self.path.startswith("md:")
+
+
+class DuckDB:
+    """One connection. See `Warehouse` for the verbs."""
+
+    dialect = DuckDialect()
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._connection = _connect(settings)
         self._relations: dict[str, str] = {}
+        self._gates: dict[str, str] = {}
         self._views = 0
-        self._types: dict[str, dict[str, DuckType]] = {}
+        self._attached: set[str] = set()
 
     def describe(self, model: Model) -> tuple[Column, ...]:
         """Bind the model and take DuckDB's word for its columns."""
@@ -79,12 +165,69 @@ class DuckDB:
                     relation = ".".join(map(quoted, parts))
                 case Query() as query:
                     relation = self._view(model, query)
-            bound = self._connection.sql(f"select * from {relation} limit 0")  # noqa: S608 quoted names
+            self._connection.sql(f"select * from {relation} limit 0")
         except duckdb.Error as error:
             raise ConfigurationError([f"model {model.name!r}: {self._unbound(model.source, error)}"]) from error
+        relation = self._narrowed(model, relation)
+        bound = self._connection.sql(f"select * from {relation} limit 0")
         self._relations[model.name] = relation
-        self._types[model.name] = dict(zip(bound.columns, map(taken_apart, bound.types), strict=True))
-        return tuple(Column(name, json_schema(kind)) for name, kind in self._types[model.name].items())
+        columns = []
+        for name, kind in zip(bound.columns, bound.types, strict=True):
+            apart = taken_apart(kind)
+            columns.append(Column(name, json_schema(apart), str(kind), apart))
+        self._gates[model.name] = ", ".join(quoted(column.name) for column in columns)
+        return tuple(columns)
+
+    def _narrowed(self, model: Model, relation: str) -> str:
+        """Apply the model's `columns` and `where`."""
+        if model.columns is None and model.where is None:
+            return relation
+        chosen = "*" if model.columns is None else ", ".join(map(quoted, model.columns))
+        where = "" if model.where is None else f" where (\n{model.where}\n)"
+        narrowed = f"(select {chosen} from {relation}{where})"
+        try:
+            self._connection.sql(f"select * from {narrowed} limit 0")
+        except duckdb.Error as error:
+            raise ConfigurationError([f"model {model.name!r}: columns or where is refused: {said(error)}"]) from error
+        return narrowed
+
+    def missing_grants(self, models: Sequence[Model]) -> list[str]:  # noqa: ARG002 a file has no grants
+        """Nothing: who can open the file may read all of it."""
+        return []
+
+    def relation(self, model: Model) -> str:
+        """Name a described model."""
+        return self._relations[model.name]
+
+    def gate(self, model: Model) -> str | None:
+        """Count rows, and add up their 64-bit hashes in two ways, which takes a tenth of the time of a comparison.
+
+        Those hashes are stable within one version of DuckDB only, so the version is part of the token.
+        """
+        if not self._settings.gate:
+            return None
+        one = f"hash({self._gates[model.name]})"
+        counts = self.rows(
+            f"select count(*), bit_xor({one}), sum(cast({one} as hugeint)) from {self._relations[model.name]}"
+        )[0]
+        return ":".join([duckdb.__version__, *map(str, counts)])
+
+    def state_schema(self, identity: str) -> str:
+        """Attach the file of this pipeline's snapshots of a model, or name the schema in the database."""
+        if self._settings.snapshot_store == "warehouse":
+            return quoted("penstock")
+        name = f"penstock_{identity}"
+        if name not in self._attached:
+            folder = rooted(self._settings.snapshot_folder)
+            try:
+                _private(folder)
+                self._connection.execute(f"attach {text(str(folder / f'{identity}.duckdb'))} as {quoted(name)}")
+            except OSError as error:
+                raise ConfigurationError([f"snapshot_folder {str(folder)!r}: {error.strerror}."]) from error
+            except duckdb.Error as error:
+                raise _unattached(folder / f"{identity}.duckdb", error) from error
+            self._attached.add(name)
+        return f"{quoted(name)}.{quoted('penstock')}"
 
     def _view(self, model: Model, query: Query) -> str:
         """Make a temporary view, which takes any SELECT as it was written, comments and semicolon included."""
@@ -114,8 +257,10 @@ class DuckDB:
         if not isinstance(error, duckdb.CatalogException):
             return f"table {name!r} is refused: {said(error)}"
         rows = self._connection.execute(
-            "select schema_name, table_name from duckdb_tables() where not internal "
-            "union all select schema_name, view_name from duckdb_views() where not internal and not temporary"
+            "select schema_name, table_name from duckdb_tables() "
+            "where not internal and database_name = current_database() "
+            "union all select schema_name, view_name from duckdb_views() "
+            "where not internal and not temporary and database_name = current_database()"
         ).fetchall()
         same = sorted(f"{schema}.{table}" for schema, table in rows if table.casefold() == source.parts[-1].casefold())
         if same:
@@ -123,38 +268,56 @@ class DuckDB:
         known = [f"{schema}.{table}" if len(source.parts) > 1 else table for schema, table in rows]
         return f"there is no table or view {name!r}.{nearest(name, known)}"
 
-    def count_keys(self, model: Model) -> KeyCounts | None:
-        """Group by the key: hash aggregation, which spills to disk. About 0.1 s for a million rows of a table."""
-        keys = [quoted(name) for name in model.primary_key]
-        without = " or ".join(f"{key} is null" for key in keys)
-        grouped = f"select {', '.join(keys)}, count(*) as n from {self._relations[model.name]} group by all"  # noqa: S608 quoted names
-        counts = (
-            "select coalesce(sum(n), 0), "  # noqa: S608 quoted names
-            f"coalesce(sum(n) filter ({without}), 0), coalesce(sum(n - 1) filter (not ({without})), 0) from ({grouped})"
-        )
-        try:
-            row = self._connection.execute(counts).fetchall()[0]  # fetchone would leave the result open
-        except duckdb.OutOfMemoryException:
-            return None
-        except (duckdb.Error, RuntimeError) as error:
-            raise ReadFault(f"model {model.name!r}: counting keys failed: {said(error)}") from error
-        return KeyCounts(*map(int, row))
+    def rows(self, statement: str) -> list[Row]:
+        """Run a query. All cores may work on it: nothing is emitted meanwhile."""
+        return self._executed([statement])
 
-    def read(
-        self, model: Model, columns: Sequence[Column], head: str, tail: str, limit: int | None = None
-    ) -> Iterator[Lines]:
-        """Build the whole line in SQL and let it leave as Arrow's own bytes. `sql`, unlike `execute`, streams."""
-        types = self._types[model.name]
-        row = object_text([(column.name, types[column.name], f"m.{quoted(column.name)}") for column in columns])
-        query = f"select concat({text(head)}, {row}, {text(tail)}) from {self._relations[model.name]} as m"  # noqa: S608 quoted
-        if limit is not None:
-            query += f" limit {limit}"
+    def execute(self, statements: Sequence[str], claim: str | None = None) -> bool:
+        """Run statements in one transaction."""
+        self._executed(["begin"])
         try:
+            if claim is not None and self._executed([claim])[0][0] != 1:
+                self._executed(["rollback"])
+                return False
+            self._executed([*statements, "commit"])
+        except ReadFault:
+            with contextlib.suppress(duckdb.Error):
+                self._connection.execute("rollback")
+            raise
+        return True
+
+    def _executed(self, statements: Sequence[str]) -> list[Row]:
+        rows: list[Row] = []
+        try:
+            self._connection.execute(f"set threads = {max(self._settings.threads, os.cpu_count() or 1)}")
+            for statement in statements:
+                rows = list(self._connection.execute(statement).fetchall())  # fetchone would leave the result open
+        except duckdb.OutOfMemoryException as error:
+            raise OutOfMemory(f"memory_limit is too small: {said(error)}") from error
+        except (duckdb.Error, RuntimeError) as error:
+            raise ReadFault(f"the warehouse failed: {said(error)}") from error
+        return rows
+
+    def read(self, read: Read, frame: Frame) -> Iterator[Lines]:
+        """Build the whole line in SQL and let it leave as Arrow's own bytes. `sql`, unlike `execute`, streams."""
+        line = f"concat({text(frame.head)}, {_object(read.fields)}, {text(frame.tail)})"
+        if read.gone:
+            keys = tuple(pair for pair in read.fields if pair[0].name in read.keys)
+            key_of = tuple((column, f"m.k{read.keys.index(column.name)}") for column, _ in keys)
+            gone = (*key_of, (GONE, text(frame.gone_at)))
+            left = f"concat({text(frame.head)}, {_object(gone)}, {text(frame.tail)})"
+            line = f"case when {read.gone} then {left} else {line} end"
+        query = f"select {line} from {read.source} as m"
+        query += f" where {read.where}" if read.where else ""
+        query += f" order by {read.order}" if read.order else ""
+        query += "" if read.limit is None else f" limit {read.limit}"
+        try:
+            self._connection.execute(f"set threads = {self._settings.threads}")
             for batch in self._connection.sql(query).to_arrow_reader(BATCH_ROWS):
                 if len(batch):
                     yield _lines(batch.column(0))
         except (duckdb.Error, pa.ArrowException, OSError, RuntimeError) as error:
-            raise ReadFault(f"model {model.name!r}: reading failed: {said(error)}") from error
+            raise ReadFault(f"reading failed: {said(error)}") from error
 
     def interrupt(self) -> None:
         """End the running statement; it raises where it was called. A connection just closed has none to end."""
@@ -166,23 +329,81 @@ class DuckDB:
         self._connection.close()
 
 
-def _connect(path: Path, threads: int, memory_limit: str) -> duckdb.DuckDBPyConnection:
-    if not path.is_file():
+def _object(fields: Sequence[tuple[Column, str]]) -> str:
+    return object_text([(column.name, cast("DuckType", column.native or _TEXT), x) for column, x in fields])
+
+
+_TEXT = DuckType("varchar")
+
+
+def _private(folder: Path) -> None:
+    """Make the folder of snapshots, for this user alone, and drop files in it that nobody has touched for a month."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for file in folder.glob("*.duckdb"):
+        if file.stat().st_mtime < time.time() - KEEP_SECONDS:
+            file.unlink()
+
+
+def _connect(settings: Settings) -> duckdb.DuckDBPyConnection:
+    path = rooted(settings.path)
+    if settings.is_file and not path.is_file():
         raise ConfigurationError(
             [f"path: there is no file {str(path)!r}. Build the models first, or correct the path."]
         )
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": str(settings.threads),
+        "memory_limit": settings.memory_limit,
+        "autoinstall_known_extensions": "false",
+    }
     try:
-        connection = duckdb.connect(
-            str(path),
-            read_only=True,
-            config={"threads": threads, "memory_limit": memory_limit, "autoinstall_known_extensions": "false"},
+        connection = duckdb.connect(":memory:", config=config)
+        for statement in (
+            "set TimeZone = 'UTC'",
+            "set arrow_large_buffer_size = true",  # 64-bit offsets: a batch may pass 2 GB
+            "set python_enable_replacements = false",  # a table's name must not find our variables
+            f"set file_search_path = {text(str(rooted('.')))}",
+        ):
+            connection.execute(statement)
+    except duckdb.Error as error:
+        raise ConfigurationError([f"memory_limit or threads: {said(error)}"]) from error
+    _attach(connection, settings, path)
+    return connection
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, settings: Settings, path: Path) -> None:
+    """Attach the database under the name that it would have by itself, and look names up in it."""
+    try:
+        if settings.motherduck_token:
+            connection.execute(f"set motherduck_token = {text(settings.motherduck_token)}")
+        if settings.init_sql:
+            connection.execute(settings.init_sql)
+    except duckdb.Error as error:
+        kind = type(error).__name__  # its text may quote a secret
+        raise ConfigurationError(
+            [f"init_sql or motherduck_token is refused by DuckDB {duckdb.__version__}: {kind}."]
+        ) from error
+    if settings.path == ":memory:":
+        return
+    where, name = (str(path), path.stem) if settings.is_file else (settings.path, settings.path.removeprefix("md:"))
+    mode = "read_write" if settings.snapshot_store == "warehouse" else "read_only"
+    name = f"{name}_file" if name.casefold() in {"memory", "temp", "system", "main"} else name or "md"
+    try:
+        connection.execute(
+            f"attach {text(where)} as {quoted(name)} ({mode if settings.is_file else ''})".replace(" ()", "")
         )
-        connection.execute("set TimeZone = 'UTC'")
-        connection.execute("set arrow_large_buffer_size = true")  # 64-bit offsets: a batch may pass 2 GB
-        connection.execute("set python_enable_replacements = false")  # a table's name must not find our variables
+        connection.execute(f"use {quoted(name)}")
     except duckdb.Error as error:
         raise ConfigurationError([f"path: {_unopened(path, error)}"]) from error
-    return connection
+
+
+def _unattached(file: Path, error: duckdb.Error) -> ConfigurationError:
+    if "Could not set lock" in str(error):
+        return ConfigurationError(
+            ["another run of this pipeline is reading the same model. Let it end, then run again."]
+        )
+    return ConfigurationError(
+        [f"the snapshot store {str(file)!r} cannot be opened: {said(error)} Remove it: that costs one full read."]
+    )
 
 
 def _unopened(path: Path, error: duckdb.Error) -> str:
@@ -208,12 +429,23 @@ def _lines(column: pa.Array) -> Lines:
 
 
 class TapDuckDB(TapWarehouse):
-    """Rows of a DuckDB file as Singer records: configured models, read whole, closed by ACTIVATE_VERSION."""
+    """Rows of a DuckDB database as Singer records."""
 
     name = "tap-duckdb"
     config_jsonschema = TapWarehouse.settings(SETTINGS, required=("path",))
 
     @classmethod
     def connect(cls, config: Mapping[str, object]) -> Warehouse:
-        """Open the file read-only."""
-        return DuckDB(rooted(str(config["path"])), int(str(config["threads"])), str(config["memory_limit"]))
+        """Attach the database."""
+        return DuckDB(
+            Settings(
+                str(config["path"]),
+                int(str(config["threads"])),
+                str(config["memory_limit"]),
+                str(config.get("init_sql") or ""),
+                str(config.get("motherduck_token") or ""),
+                str(config["snapshot_store"]),
+                str(config["snapshot_folder"]),
+                config["gate"] is True,
+            )
+        )

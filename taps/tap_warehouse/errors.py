@@ -3,7 +3,9 @@
     TapError
     ├── ConfigurationError   2          fix the settings; nothing was emitted for them
     ├── ReadFault            1          the warehouse failed in the middle; run again
+    │   └── OutOfMemory                 in as much memory as it may use
     ├── OutputClosed         1          nobody reads us any more; look at the target
+    ├── Guarded              4          a guard stopped a model before its first row; the others were emitted
     └── Stopped              128 + n    a signal; run again
 
 The number is the exit code. A process that raised one of these has not emitted everything, so none of them is 0.
@@ -43,6 +45,22 @@ class ReadFault(TapError):
 
     kind = "read"
     advice = "run again: what was emitted so far is harmless to repeat"
+
+
+class OutOfMemory(ReadFault):
+    """The warehouse could not do it in the memory that it may use."""
+
+
+class Guarded(TapError):
+    """Models that were not emitted, because a guard of theirs, their keys or their tests forbid it."""
+
+    exit_code = 4
+    kind = "guard"
+    advice = "look at what is named above; the other models were emitted"
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
 
 
 class OutputClosed(TapError):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tap_warehouse.errors import OutputClosed
 from tap_warehouse.signals import StopRequest
-from tap_warehouse.warehouse import Column, JsonSchema
+from tap_warehouse.warehouse import Column, Frame, JsonSchema
 
 CHUNK = 1 << 18
 """Bytes in one write. A signal cuts a blocked write short, so a large one costs no patience."""
@@ -63,11 +63,12 @@ def activate_version_line(stream: str, version: int) -> bytes:
     return encode({"type": "ACTIVATE_VERSION", "stream": stream, "version": version})
 
 
-def record_frame(stream: str, version: int, extracted: str) -> tuple[str, str]:
+def record_frame(stream: str, version: int | None, extracted: str) -> Frame:
     """Split a RECORD line at the row: what stands before it and what after."""
     name = json.dumps(stream, ensure_ascii=False)
     head = f'{{"type":"RECORD","stream":{name},"record":'
-    return head, f',"version":{version},"time_extracted":"{extracted}"}}\n'
+    versioned = "" if version is None else f',"version":{version}'
+    return Frame(head, f'{versioned},"time_extracted":"{extracted}"}}\n', extracted)
 
 
 def claim_stdout() -> int:

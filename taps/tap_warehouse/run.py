@@ -1,7 +1,8 @@
-"""The run: every stream from SCHEMA to ACTIVATE_VERSION, with a STATE about every `state_every` records.
+"""The run: every stream from SCHEMA to its last STATE, with a STATE about every `state_every` records.
 
-Order within a stream: SCHEMA, RECORD..., STATE between them, ACTIVATE_VERSION, STATE. ACTIVATE_VERSION is the stream's
-last message but for STATE, so a target may take it as "these were all", which end of input never says.
+Order within a stream: SCHEMA, RECORD..., STATE between them, ACTIVATE_VERSION where the whole model was emitted, STATE.
+ACTIVATE_VERSION is the stream's last message but for STATE, so a target may take it as "these were all", which end of
+input never says.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from tap_warehouse.catalog import Stream
-from tap_warehouse.errors import ConfigurationError, ReadFault
+from tap_warehouse.errors import ConfigurationError, Guarded, ReadFault
 from tap_warehouse.messages import Output, activate_version_line, record_frame, schema_line, state_line
-from tap_warehouse.models import Model
+from tap_warehouse.plans import Context, Plan, plan
 from tap_warehouse.signals import StopRequest
-from tap_warehouse.warehouse import Lines, Warehouse
+from tap_warehouse.warehouse import Frame, Lines, Read, Warehouse
 
 
 class Progress:
@@ -37,19 +38,28 @@ class Progress:
         """Take now, or one more than the highest version given: a clock set back must not make it an old run."""
         version = now_ms
         for mark in self._bookmarks.values():
-            full = mark.get("full") if isinstance(mark, Mapping) else None
-            before = full.get("version") if isinstance(full, Mapping) else None
-            if isinstance(before, int):
-                version = max(version, before + 1)
+            if not isinstance(mark, Mapping):
+                continue
+            full = mark.get("full")
+            for before in (mark.get("version"), full.get("version") if isinstance(full, Mapping) else None):
+                if isinstance(before, int):
+                    version = max(version, before + 1)
         return version
 
     def line(self) -> bytes:
         """Write the STATE line as of now."""
         return state_line(self._value)
 
-    def full(self, stream: str, version: int, rows: int, complete: bool) -> bytes:
+    def of(self, stream: str) -> object:
+        """Return a stream's bookmark."""
+        return self._bookmarks.get(stream)
+
+    def put(self, stream: str, bookmark: Mapping[str, object], version: int | None) -> bytes:
         """Replace the stream's bookmark, of whatever kind it was, and return the STATE line."""
-        self._bookmarks[stream] = {"full": {"version": version, "rows": rows, "complete": complete}}
+        before = self._bookmarks.get(stream)
+        kept = before.get("version") if isinstance(before, Mapping) else None
+        version = kept if version is None and isinstance(kept, int) else version
+        self._bookmarks[stream] = {**bookmark, **({} if version is None else {"version": version})}
         return self.line()
 
 
@@ -83,61 +93,96 @@ class Run:
         """Emit `streams` in their order. Returns only when every record of each has been written.
 
         `configured` are all models, so that the STATE holds the deselected ones as well.
-        Raises Stopped, OutputClosed, ReadFault.
+        Raises Stopped, OutputClosed, ReadFault; Guarded at the end, when all other models have been emitted.
         """
         progress = Progress(given, configured)
         version = progress.next_version(int(self._now().timestamp() * 1000))
+        context = Context(self._warehouse, self._log, self._now, version, check_keys)
         if given:
             self._output.write(progress.line())
+        guarded: list[str] = []
         for stream in streams:
-            if check_keys:
-                self._warn_of_keys(stream.model)
-            self._emit_stream(stream, progress, version, state_every)
+            guarded += self._emit_unless_guarded(stream, progress, context, state_every)
         if not streams:
             self._log.warning("no model is selected, nothing was read")
+        if guarded:
+            raise Guarded(guarded)
 
-    def _emit_stream(self, stream: Stream, progress: Progress, version: int, state_every: int) -> None:
-        name, key = stream.model.name, stream.model.primary_key
-        started, rows = self._ticks(), 0
-        self._output.write(schema_line(name, stream.columns, key))
-        frame = record_frame(name, version, self._now().isoformat(timespec="microseconds"))
-        for lines in self._interruptible(self._warehouse.read(stream.model, stream.columns, *frame)):
-            at = 0
-            while at < len(lines):
-                until = min(len(lines), at + state_every - rows % state_every)
-                self._output.write(lines.part(at, until))
-                rows += until - at
-                at = until
-                if rows % state_every == 0:
-                    self._output.write(progress.full(name, version, rows, complete=False))
-        self._output.write(activate_version_line(name, version))
-        self._output.write(progress.full(name, version, rows, complete=True))
+    def _emit_unless_guarded(
+        self, stream: Stream, progress: Progress, context: Context, state_every: int
+    ) -> tuple[str, ...]:
+        try:
+            self._emit_stream(stream, progress, context, state_every)
+        except Guarded as error:
+            return error.problems
+        except ReadFault as error:
+            self._stop.raise_if_set()  # a signal interrupts what the warehouse is doing
+            raise type(error)(f"model {stream.model.name!r}: {error}") from error
+        return ()
+
+    def _emit_stream(self, stream: Stream, progress: Progress, context: Context, state_every: int) -> None:
+        name = stream.model.name
+        if stream.model.blocked is not None:
+            raise Guarded([stream.model.blocked])
+        started = self._ticks()
+        self._stop.raise_if_set()
+        todo = plan(stream, progress.of(name), context)
+        planned = self._ticks() - started
+        self._output.write(schema_line(name, todo.columns, stream.model.primary_key))
+        frame = record_frame(name, todo.version, self._now().isoformat(timespec="microseconds"))
+        refused = sum(self._odd(read, frame) for read in todo.refused)
+        rows, last = 0, None
+        if todo.read is not None:
+            rows, last = self._counted(name, todo, todo.read, frame, progress, state_every)
+        if todo.version is not None:
+            self._output.write(activate_version_line(name, todo.version))
+        self._output.write(progress.put(name, todo.at(rows, True, last, None) or {}, todo.version))
         seconds = self._ticks() - started
-        self._log.info("%s: %d rows in %.2f s, %.0f rows/s", name, rows, seconds, rows / seconds if seconds else 0)
+        told = f" ({todo.told})" if todo.told else ""
+        self._log.info(
+            "%s: %d rows%s in %.2f s, %.2f s of it before the first; %.0f rows/s",
+            name, rows + refused, told, seconds, planned, rows / seconds if seconds else 0,
+        )  # fmt: skip
+
+    def _odd(self, read: Read, frame: Frame) -> int:
+        """Emit rows that a target must refuse. They come at every run until they are gone: no bookmark counts them."""
+        rows = 0
+        for lines in self._interruptible(self._warehouse.read(read, frame)):
+            self._output.write(lines.part(0, len(lines)))
+            rows += len(lines)
+        return rows
+
+    def _counted(
+        self, name: str, todo: Plan, read: Read, frame: Frame, progress: Progress, state_every: int
+    ) -> tuple[int, bytes | None]:
+        """Emit the rows with a STATE after about every `state_every`. Returns their number and the last line."""
+        rows, since_state, last = 0, 0, None
+        for lines in self._interruptible(self._warehouse.read(read, frame)):
+            at = 0
+            if last is not None and since_state >= state_every:
+                since_state = self._state(name, todo, progress, rows, since_state, last, bytes(lines.part(0, 1)))
+            while at < len(lines):
+                until = min(len(lines), at + max(1, state_every - since_state))
+                self._output.write(lines.part(at, until))
+                rows, since_state, at = rows + until - at, since_state + until - at, until
+                last = bytes(lines.part(at - 1, at))
+                if since_state >= state_every:
+                    following = bytes(lines.part(at, at + 1)) if at < len(lines) else None
+                    since_state = self._state(name, todo, progress, rows, since_state, last, following)
+        return rows, last
+
+    def _state(
+        self, name: str, todo: Plan, progress: Progress, rows: int, since: int, last: bytes, following: bytes | None
+    ) -> int:
+        """Write a STATE if there can be one between these two lines. Returns the rows since the last one."""
+        bookmark = todo.at(rows, False, last, following)
+        if bookmark is None:
+            return since
+        self._output.write(progress.put(name, bookmark, todo.version))
+        return 0
 
     def _interruptible(self, batches: Iterator[Lines]) -> Iterator[Lines]:
-        """Tell a read that a signal interrupted, which is a stop, from one that failed."""
-        try:
-            for lines in batches:
-                self._stop.raise_if_set()
-                yield lines
-        except ReadFault:
+        for lines in batches:
             self._stop.raise_if_set()
-            raise
+            yield lines
         self._stop.raise_if_set()
-
-    def _warn_of_keys(self, model: Model) -> None:
-        """Say how many rows break the primary key's word. They are emitted all the same: the target decides."""
-        try:
-            counts = self._warehouse.count_keys(model)
-        except ReadFault:
-            self._stop.raise_if_set()
-            raise
-        self._stop.raise_if_set()
-        if counts is None:
-            self._log.warning("%s: too many keys to count in this much memory, they were not checked", model.name)
-            return
-        if counts.null:
-            self._log.warning("%s: %d of %d rows have a null in the primary key", model.name, counts.null, counts.rows)
-        if counts.repeated:
-            self._log.warning("%s: %d of %d rows repeat a primary key", model.name, counts.repeated, counts.rows)

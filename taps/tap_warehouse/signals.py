@@ -51,6 +51,12 @@ class StopRequest:
         signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
         threading.Thread(target=self._watch, args=(read_end,), name="signals", daemon=True).start()
 
+    @staticmethod
+    def ignore() -> None:
+        """Let no late signal change how the process ends: Python gives the default back while it exits."""
+        for signum in WATCHED:
+            signal.signal(signum, signal.SIG_IGN)
+
     def _handle(self, signum: int, frame: object) -> None:  # noqa: ARG002 the signature is Python's
         """Replace the default, which would end the process in the middle of a line."""
         self.signum = self.signum or signum

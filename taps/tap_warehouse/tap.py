@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -24,20 +25,24 @@ from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 
 from tap_warehouse.catalog import Stream, catalog_of, describe_all, selected
-from tap_warehouse.errors import ConfigurationError, Stopped, TapError
+from tap_warehouse.dbt_files import DEFAULT_MANIFEST, LARGEST, DbtSettings
+from tap_warehouse.errors import ConfigurationError, Guarded, Stopped, TapError
 from tap_warehouse.messages import Output, claim_stdout, record_frame, schema_line
-from tap_warehouse.models import parse_models
+from tap_warehouse.models import Model
+from tap_warehouse.parsing import parse_models
+from tap_warehouse.plans import fields_of
 from tap_warehouse.run import Run
 from tap_warehouse.signals import StopRequest
-from tap_warehouse.warehouse import JsonSchema, Warehouse
+from tap_warehouse.warehouse import JsonSchema, Read, Warehouse
 
 SHARED_SETTINGS: dict[str, JsonSchema] = {
     "models": {
         "type": "object",
         "title": "Models",
         "description": (
-            "Stream name -> {table: schema.name | sql: a SELECT | sql_file: path; primary_key: column or list of "
-            "columns; change: full}. Meltano splits names at dots and expands $NAME: use models_file for such."
+            "Stream name -> {table: schema.name | sql: a SELECT | sql_file: path | dbt: model; primary_key: column or "
+            "list of columns; change: full | incremental | snapshot; ...}. Meltano splits names at dots and expands "
+            "$NAME: use models_file for such."
         ),
     },
     "models_file": {
@@ -45,6 +50,21 @@ SHARED_SETTINGS: dict[str, JsonSchema] = {
         "minLength": 1,
         "title": "Models file",
         "description": "A YAML file with more models, in the same form. Relative to $MELTANO_PROJECT_ROOT if set.",
+    },
+    "dbt_manifest": {
+        "type": "string",
+        "minLength": 1,
+        "title": "dbt manifest",
+        "description": (
+            "The target/manifest.json of the dbt project, for models that say `dbt:`. Relative to "
+            f"$MELTANO_PROJECT_ROOT if set; where nothing is said, {DEFAULT_MANIFEST}."
+        ),
+    },
+    "dbt_select": {
+        "type": "array",
+        "items": {"type": "string", "minLength": 1},
+        "title": "dbt models",
+        "description": "dbt models to read beside those in `models`: tag:NAME, meta.penstock, or a model's name.",
     },
     "state_every": {
         "type": "integer",
@@ -70,6 +90,14 @@ def rooted(path: str) -> Path:
 def read_text(path: str) -> str:
     """Read a file named in a setting, UTF-8 with or without a byte order mark."""
     return rooted(path).read_text(encoding="utf-8-sig")
+
+
+def read_bytes(path: str) -> bytes:
+    """Read a file of dbt's. OSError where it is larger than any that dbt writes."""
+    file = rooted(path)
+    if file.stat().st_size > LARGEST:
+        raise OSError(errno.EFBIG, f"it is larger than {LARGEST >> 20} MiB")
+    return file.read_bytes()
 
 
 class TapWarehouse(Tap, abc.ABC):
@@ -169,12 +197,18 @@ class TapWarehouse(Tap, abc.ABC):
         Output(self.output_fd, self.stop).write((json.dumps(self.catalog_dict, indent=2) + "\n").encode())
 
     def test(self) -> None:
-        """Answer `--test`: connect, and read one row of each model to nowhere."""
-        with self._reading() as (warehouse, streams):
-            for stream in streams:
+        """Answer `--test`: connect, look for what is not granted, and read one row of each model to nowhere."""
+        with self._opened() as (warehouse, models):
+            grants = warehouse.missing_grants(models)
+            if grants:
+                raise ConfigurationError(["not granted yet. An owner of these objects can run:", *grants])
+            for stream in describe_all(warehouse, models):
                 frame = record_frame(stream.model.name, 0, "")
-                rows = sum(len(lines) for lines in warehouse.read(stream.model, stream.columns, *frame, limit=1))
+                read = Read(warehouse.relation(stream.model), fields_of(stream, warehouse), limit=1)
+                rows = sum(len(lines) for lines in warehouse.read(read, frame))
                 self._log.info("%s: %d columns, %d row read", stream.model.name, len(stream.columns), rows)
+                if stream.model.sync_hint:
+                    self._log.info("%s: meta.penstock.sync is %s", stream.model.name, stream.model.sync_hint)
 
     def write_stream_schemas(self) -> None:
         """Answer `--test=schema`."""
@@ -189,11 +223,18 @@ class TapWarehouse(Tap, abc.ABC):
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[tuple[Warehouse, tuple[Stream, ...]]]:
-        """Open the warehouse and describe all models. Mistakes in both are named together."""
+        """Open the warehouse and describe all models."""
+        with self._opened() as (warehouse, models):
+            yield warehouse, describe_all(warehouse, models)
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[tuple[Warehouse, tuple[Model, ...]]]:
+        """Open the warehouse and parse the models. Mistakes in both are named together."""
         problems: list[str] = []
         models, warehouse = None, None
         try:
-            models = parse_models(self.config.get("models"), self.config.get("models_file"), read_text)
+            dbt = DbtSettings(self.config.get("dbt_manifest"), self.config.get("dbt_select"), read_bytes)
+            models = parse_models(self.config.get("models"), self.config.get("models_file"), read_text, dbt)
         except ConfigurationError as error:
             problems += error.problems
         try:
@@ -206,7 +247,7 @@ class TapWarehouse(Tap, abc.ABC):
             raise ConfigurationError(problems)
         self.stop.interrupt = warehouse.interrupt
         try:
-            yield warehouse, describe_all(warehouse, models)
+            yield warehouse, models
         finally:
             self.stop.interrupt = None
             warehouse.close()
@@ -225,9 +266,11 @@ class TapWarehouse(Tap, abc.ABC):
         try:
             yield claim_stdout()
             cls.stop.raise_if_set()
+            cls.stop.ignore()
         except TapError as raised:
+            cls.stop.ignore()
             error = Stopped(cls.stop.signum) if cls.stop else raised
-            for line in error.problems if isinstance(error, ConfigurationError) else [str(error)]:
+            for line in error.problems if isinstance(error, ConfigurationError | Guarded) else [str(error)]:
                 log.error("%s", line)  # noqa: TRY400 a message for people, who cannot use a traceback
             log.error("ended: %s, exit code %d: %s", error.kind, error.exit_code, error.advice)  # noqa: TRY400
             raise SystemExit(error.exit_code) from error

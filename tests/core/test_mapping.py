@@ -73,6 +73,14 @@ def test_a_key_with_a_null_in_it_is_no_key() -> None:
         assert (why.code, why.field, why.row_key) == ("null_key", "region", None)
 
 
+@pytest.mark.parametrize(("reason", "told"), [("repeated_key", "other rows with"), (7, "the tap says")])
+def test_a_row_that_the_tap_marks_is_refused(reason: object, told: str) -> None:
+    with pytest.raises(InvalidRecord, match=told) as refused:
+        mapper().map({"id": 1, "mail": "a@b.c", "_penstock_refused": reason})
+    assert (refused.value.code, refused.value.row_key) == ("refused_at_source", "[1]")
+    mapper().map({"id": 1, "mail": "a@b.c", "_penstock_refused": None})
+
+
 def test_records_without_a_key_are_kept_apart_by_their_content() -> None:
     assert reject_key({"a": 1}) == reject_key({"a": 1})
     assert reject_key({"a": 1}) != reject_key({"a": 2})

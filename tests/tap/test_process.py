@@ -114,8 +114,9 @@ def test_about_shows_only_what_is_honoured(tmp_path: Path, few: Path) -> None:
     about = json.loads(ran(tmp_path, config(few), "--about", "--format", "json").stdout)
     assert about["capabilities"] == ["catalog", "discover", "state", "about"]
     assert list(about["settings"]["properties"]) == [
-        *("path", "threads", "memory_limit"),
-        *("models", "models_file", "state_every", "check_keys"),
+        *("path", "threads", "memory_limit", "init_sql", "motherduck_token"),
+        *("snapshot_store", "snapshot_folder", "gate"),
+        *("models", "models_file", "dbt_manifest", "dbt_select", "state_every", "check_keys"),
     ]
 
 

@@ -90,9 +90,10 @@ class Stage:
             self._taken += 1
         return taken
 
-    def discard(self) -> None:
-        """Give up the rows that were not taken: their receipts stay open."""
+    def discard(self) -> int:
+        """Give up the rows that were not taken and return how many they were: their receipts stay open."""
         self._close()
+        return self.count - self._taken
 
     @property
     def left(self) -> bool:

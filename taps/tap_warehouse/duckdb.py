@@ -13,135 +13,23 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import duckdb
 import pyarrow as pa
 
-from tap_warehouse.dialect import CommonDialect
+from tap_warehouse.duckdb_parts import SETTINGS, DuckDialect, Settings, said
 from tap_warehouse.duckdb_types import DuckType, json_schema, object_text, quoted, taken_apart, text
 from tap_warehouse.errors import ConfigurationError, OutOfMemory, ReadFault
 from tap_warehouse.models import Model, Query, Table, nearest
 from tap_warehouse.tap import TapWarehouse, rooted
-from tap_warehouse.warehouse import GONE, Column, Frame, JsonSchema, Lines, Read, Row, Warehouse
+from tap_warehouse.warehouse import GONE, Column, Frame, Lines, Read, Row, Warehouse
 
 BATCH_ROWS = 8_192
 """Rows in one piece. More is no faster; fewer than 2,048 is."""
 KEEP_SECONDS = 30 * 86_400
 """a snapshot that no run has opened for so long is dropped"""
-
-SIZE = r"^\s*\d+(\.\d+)?\s*([KMGT]i?)?B\s*$"
-
-SETTINGS: dict[str, JsonSchema] = {
-    "path": {
-        "type": "string",
-        "minLength": 1,
-        "title": "Database file",
-        "description": "The DuckDB file to read. A relative path starts at $MELTANO_PROJECT_ROOT where that is set.",
-    },
-    "threads": {
-        "type": "integer",
-        "minimum": 1,
-        "default": 1,
-        "title": "Threads",
-        "description": "Threads of DuckDB. One is fastest while a target keeps another core busy.",
-    },
-    "memory_limit": {
-        "type": "string",
-        "pattern": SIZE,
-        "default": "1GB",
-        "title": "Memory limit",
-        "description": "What DuckDB may use before it spills to disk, such as 512MB.",
-    },
-    "init_sql": {
-        "type": "string",
-        "secret": True,
-        "title": "Initial SQL",
-        "description": "Statements to run first, such as LOAD httpfs and CREATE SECRET for object storage.",
-    },
-    "motherduck_token": {
-        "type": "string",
-        "secret": True,
-        "title": "MotherDuck token",
-        "description": "For a path that begins with md:. Needs a DuckDB version that MotherDuck takes.",
-    },
-    "snapshot_store": {
-        "type": "string",
-        "enum": ["local", "warehouse"],
-        "default": "local",
-        "title": "Snapshot store",
-        "description": (
-            "Where models of change 'snapshot' are remembered: in files of our own below `snapshot_folder`, or in a "
-            "schema `penstock` of the database, which must then be open to writing."
-        ),
-    },
-    "snapshot_folder": {
-        "type": "string",
-        "minLength": 1,
-        "default": ".penstock/snapshots",
-        "title": "Snapshot folder",
-        "description": "Folder of the local snapshot store. Losing it costs a full read, and nothing else.",
-    },
-    "gate": {
-        "type": "boolean",
-        "default": True,
-        "title": "Gate",
-        "description": "Look first whether count and hashes of all rows are as they were, in a tenth of the time.",
-    },
-}
-
-_SHOWN = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.IOException)
-"""Errors whose text speaks of names and files. That of the others can quote a row, so it is never shown."""
-
-
-def said(error: BaseException) -> str:
-    """Take from a DuckDB error what may be repeated: its text on one line, or only its kind."""
-    words = " ".join(str(error).split("\n\nLINE ")[0].split())
-    if isinstance(error, _SHOWN):
-        return words
-    kind = re.match(r"[A-Z][A-Za-z ]*? [Ee]rror", words)
-    return f"{kind[0] if kind else type(error).__name__} (its text may quote a row, so it is not repeated here)"
-
-
-class DuckDialect(CommonDialect):
-    """DuckDB's SQL."""
-
-    name = "duckdb"
-
-    def hashed(self, salt: str, values: Sequence[tuple[str, str]]) -> str:
-        """Hash a JSON array of the values as text: quotes keep neighbours apart, null is no text.
-
-        Nested values are written as JSON first, because their cast to text leaves quotes out.
-        """
-        written = ", ".join(
-            f"cast(to_json({x}) as varchar)" if _is_nested(kind) else f"cast({x} as varchar)" for x, kind in values
-        )
-        return f"md5_number(cast(to_json([{text(salt)}, {written}]) as varchar))"
-
-
-def _is_nested(kind: str) -> bool:
-    return kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION", "VARIANT"))
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The tap's settings, as far as they are DuckDB's."""
-
-    path: str
-    threads: int = 1
-    memory_limit: str = "1GB"
-    init_sql: str = ""
-    motherduck_token: str = ""
-    snapshot_store: str = "local"
-    snapshot_folder: str = ".penstock/snapshots"
-    gate: bool = True
-
-    @property
-    def is_file(self) -> bool:
-        """The path is that of a file, and not `:memory:` or MotherDuck's."""
-        return self.path != ":memory:" and not self.path.startswith("md:")
 
 
 class DuckDB:

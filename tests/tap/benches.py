@@ -19,7 +19,8 @@ from typing import Any
 import duckdb
 
 from tap_warehouse.catalog import describe_all
-from tap_warehouse.duckdb import DuckDB, Settings
+from tap_warehouse.duckdb import DuckDB
+from tap_warehouse.duckdb_parts import Settings
 from tap_warehouse.errors import TapError
 from tap_warehouse.messages import Output
 from tap_warehouse.models import Model, Query, Table

@@ -22,7 +22,8 @@ import duckdb
 import pytest
 
 from tap_warehouse.catalog import describe_all
-from tap_warehouse.duckdb import DuckDB, Settings
+from tap_warehouse.duckdb import DuckDB
+from tap_warehouse.duckdb_parts import Settings
 from tap_warehouse.messages import Output
 from tap_warehouse.models import Model, Table
 from tap_warehouse.run import Run

@@ -120,8 +120,6 @@ class Snapshots:
             self._log.warning("%s: the snapshot that the state names is not here: reading all of it", model.name)
         elif base.key_shape != shape.key_shape:
             self._log.warning("%s: the primary key is another one since the last snapshot: reading all", model.name)
-        elif self._count(self._statements.table("base", base.id)) != base.rows:
-            self._log.warning("%s: the last snapshot is lost or damaged: reading all of the model", model.name)
         else:
             self._warehouse.execute([self._statements.named(base.id, self._stamp())])
             return base
@@ -132,6 +130,8 @@ class Snapshots:
         entries = [entry for entry in self._entries() if entry.id == mark.id]
         base = next((entry for entry in entries if entry.kind == "base"), None)
         deltas = [entry for entry in entries if entry.kind == "delta"]
+        if not all(self._whole_table(entry) for entry in ([base] if base else []) + deltas):
+            return None  # before anything is built on it: its row count would be written anew
         if base is None or base.snapshot != mark.version:
             delta = next((delta for delta in deltas if delta.snapshot == mark.snapshot), None)
             if delta is None or (delta.parent is not None and (base is None or base.snapshot != delta.parent)):
@@ -141,6 +141,14 @@ class Snapshots:
         for delta in deltas:
             base = base and self._doubt(base, delta, 0)
         return base
+
+    def _whole_table(self, entry: Entry) -> bool:
+        """Tell whether a table still holds as many rows as the registry says."""
+        name = entry.id if entry.kind == "base" else entry.snapshot
+        if self._count(self._statements.table(entry.kind, name)) == entry.rows:
+            return True
+        self._log.warning("%s: a table of its last snapshot is lost or damaged", entry.stream)
+        return False
 
     def _acknowledge(self, base: Entry | None, delta: Entry, mark: Mark) -> Entry | None:
         """Bring the delta, or its first rows, into the base; None when another run had begun to."""

@@ -10,7 +10,7 @@ import yaml
 from tap_warehouse.dbt import META_OPTIONS
 from tap_warehouse.options import CHOICES, OPTIONS
 from tap_warehouse.parsing import parse_models
-from tests.tap.test_dbt import no_files, settings, with_meta
+from tests.tap.dbt_project import no_files, settings, with_meta
 
 PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text("utf-8")
 

@@ -131,7 +131,7 @@ VALUES = [
 @pytest.mark.parametrize(("expression", "expected", "kind"), VALUES, ids=[value[0][:40] for value in VALUES])
 def test_every_type_keeps_its_value(bench: RedshiftBench, expression: str, expected: Any, kind: str) -> None:
     for change in ("full", "snapshot"):
-        model = Model("t", Query(f"select 1 as id, {expression} as v", "sql"), ("id",), change=change)  # type: ignore[arg-type]
+        model = Model("t", Query(f"select 1 as id, {expression} as v", "sql"), ("id",), change=change)
         messages = bench.run(model)
         [record] = records(messages)
         assert record["v"] == expected

@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
+from tests.effort import CAP, examples
 from tests.postgres import NoServerError, Server, running
 
 # A busy machine is no fault of a test's strategies.
-settings.register_profile("penstock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "penstock", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=examples(100)
+)
+if CAP:  # then only whether a property fails is asked, not what is the smallest example
+    settings.register_profile(
+        "penstock",
+        settings.get_profile("penstock"),
+        derandomize=True,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+    )
 settings.load_profile("penstock")
 
 

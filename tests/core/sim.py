@@ -396,7 +396,7 @@ def _drive(
     input_error: Stop | None = None
     data = b"".join(line + b"\n" for line in lines)
     position, ended = 0, False
-    for _ in range(1_000_000):
+    for _ in range(100_000):
         delivery.turn(world.clock, flush=ended)
         emit()
         if delivery.stopped is not None and not delivery.in_flight:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from penstock.records import Limits
 from tests.core.sim import Ending, World, record_line, run, schema_line, state_line
 from tests.core.test_promise import rejects
+from tests.effort import examples
 
 HUNDRED = Limits(rows=100, body_bytes=10**6, concurrency=4, requests=10**6, window=10)
 
@@ -25,7 +26,7 @@ def poisoned(folder: Path, spoilt: set[int], rows: int = 100) -> tuple[World, En
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 10])
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(data=st.data())
 def test_exactly_the_bad_rows_are_refused_at_a_bounded_price(count: int, data: st.DataObject) -> None:
     spoilt = data.draw(st.sets(st.integers(0, 99), min_size=count, max_size=count))

@@ -14,8 +14,9 @@ from penstock.checkpoint import Checkpoint, Epoch
 from penstock.ledger import Ledger
 from penstock.records import Action, Row, RowKey
 from tests.core.sim import SYNC
+from tests.effort import examples
 
-STEPS = settings(max_examples=60, stateful_step_count=40, deadline=None)
+STEPS = settings(max_examples=examples(60), stateful_step_count=40, deadline=None)
 
 
 class CheckpointMachine(RuleBasedStateMachine):

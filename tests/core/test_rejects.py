@@ -14,6 +14,7 @@ from penstock.records import FieldRule
 from penstock.rejects import DAY
 from tests.core.sim import FIELDS, SYNC, Ending, World, activate_line, record_line, run, schema_line, state_line
 from tests.core.test_promise import rejects
+from tests.effort import examples
 
 BAD = [schema_line(), record_line(1, "p1@example.com", "bad"), state_line(1)]
 NOTHING_NEW = [schema_line(), state_line(2)]
@@ -135,7 +136,7 @@ def test_a_repeated_refusal_is_no_new_one_for_the_verdict(tmp_path: Path) -> Non
     assert len(rejects(path)) == 25
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.lists(
         st.tuples(

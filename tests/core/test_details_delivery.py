@@ -365,6 +365,18 @@ def test_a_429_is_no_failure_and_what_it_asks_for_is_waited(hand: Hand, monkeypa
     assert second.rows[0].attempts == 0
 
 
+def test_patience_that_is_asked_for_too_often_ends_the_run_and_says_so(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with by_hand(path, ONE, Policy(RetryPolicy(attempts=1), throttled_in_a_row=0)) as hand:
+        unhurried(hand).read((1, "a"))
+        hand.delivery.turn(0.0, flush=True)
+        hand.sender.say(raising(monkeypatch, Throttled("slow down, please", 4.0)))
+        hand.delivery.turn(0.0, flush=True)
+        assert hand.delivery.stopped is not None
+        assert hand.delivery.stopped.message.endswith("no success in 1 attempts; last: slow down, please")
+
+
 def test_a_refusal_of_one_row_is_its_reject_word_for_word(
     hand: Hand, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

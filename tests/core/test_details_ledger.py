@@ -217,6 +217,12 @@ def test_a_refusal_that_repeats_waits_a_day_and_is_parked_in_the_end(ledger: Led
     assert rejects.due(sync, 2, "") == []
 
 
+def test_refusals_that_repeat_are_counted(ledger: Ledger) -> None:
+    sync = ledger.open_sync("people", "contacts").number
+    assert ledger.rejects.refuse(sync, [refused(ANA), refused(BOB)], 1) == 0
+    assert ledger.rejects.refuse(sync, [refused(ANA), refused(CAT), refused(BOB)], 1) == 2
+
+
 def test_what_we_refuse_ourselves_is_never_put_off(ledger: Ledger, clock: Clock) -> None:
     sync = ledger.open_sync("people", "contacts").number
     for _ in range(3):

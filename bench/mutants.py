@@ -20,7 +20,7 @@ from bench.results import Result, save
 
 ROOT = Path(__file__).resolve().parents[1]
 GOAL = 0.9
-FEW = {"PENSTOCK_EXAMPLES": "20", "PENSTOCK_CRASH_CASES": "20", "PENSTOCK_RETRY_FAULTS": "60"}
+FEW = {"PENSTOCK_EXAMPLES": "10", "PENSTOCK_CRASH_CASES": "10", "PENSTOCK_RETRY_FAULTS": "60"}
 CAUGHT = ("killed", "timeout", "segfault")
 LEFT = ("survived", "no tests", "suspicious")
 

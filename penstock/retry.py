@@ -81,7 +81,7 @@ class RetryPolicy:
         """
         if after is not None:
             return max(after, 0.0)
-        waits = backoff.expo(base=2, factor=self.base, max_value=self.cap)
+        waits = backoff.expo(factor=self.base, max_value=self.cap)
         next(waits)
         wait = self.base
         for _ in range(attempt):

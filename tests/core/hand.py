@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+
+import pytest
 
 from penstock.checkpoint import Checkpoint
 from penstock.delivery import Answer, Delivery
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
 from penstock.policy import Policy
-from penstock.records import Json, Limits, Request, Response, RowKey, Source, Sync
+from penstock.records import Batch, Json, Limits, Outcome, Request, Response, RowKey, Source, Sync
 from penstock.settlement import OpenSync
 from tests.core import places
 from tests.core.parts import no_ask
@@ -62,7 +64,6 @@ class Hand:
     ledger: Ledger
     checkpoint: Checkpoint
     limits: Limits
-    opened: dict[str, OpenSync] = field(default_factory=dict)
 
     def mapper(self, sync: Sync) -> RecordMapper:
         return RecordMapper(sync, Memory(self.limits).form(sync, None, (), no_ask), COLUMNS, ["id"])
@@ -96,3 +97,36 @@ def by_hand(path: Path, limits: Limits = ONE, policy: Policy | None = None) -> I
         yield Hand(delivery, sender, ledger, checkpoint, limits)
     finally:
         ledger.close()
+
+
+def unhurried(hand: Hand) -> Hand:
+    """Leave every lane free, as if nobody else were in the account."""
+    hand.delivery.pace._budget = None
+    hand.delivery.pace.throttle.trying = False
+    return hand
+
+
+def sent(hand: Hand, *names: str, now: float = 3.0) -> OpenSync:
+    """Have one row on its way for each name; return the sync."""
+    hand.deliver(0)
+    opened = hand.read(*((n, name) for n, name in enumerate(names, 1)), now=now)
+    hand.delivery.turn(now, flush=True)
+    assert sum(map(len, hand.sender.names())) == len(names)
+    opened.counts.clear()
+    return opened
+
+
+def raising(monkeypatch: pytest.MonkeyPatch, error: Exception) -> Response:
+    """Let the next answers be read as a refusal of the whole request."""
+
+    def decode(self: Memory, response: Response, batch: Batch) -> list[Outcome]:
+        raise error
+
+    monkeypatch.setattr(Memory, "decode", decode)
+    return Response(200, {}, b"")
+
+
+def giving(monkeypatch: pytest.MonkeyPatch, *outcomes: Outcome) -> Response:
+    """Let the next answers be read as these outcomes."""
+    monkeypatch.setattr(Memory, "decode", lambda self, response, batch: list(outcomes))
+    return Response(200, {}, b"")

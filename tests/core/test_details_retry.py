@@ -57,6 +57,7 @@ def test_the_longest_pause_is_still_no_reason_to_end() -> None:
     policy = RetryPolicy(longest=120.0)
     assert policy.absurd([]) is None
     assert policy.absurd([None]) is None
+    assert RetryPolicy(longest=0.5).absurd([None]) is None, "who asks for nothing asks for no time"
     assert policy.absurd([None, 120.0, 1.0]) is None
     fault = policy.absurd([3.0, None, 120.6, 5.0])
     assert fault is not None

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from penstock.batching import Batcher, Lanes, halves, key_identity, match_identity
+from penstock.checkpoint import Checkpoint
 from penstock.records import Action, Batch, Limits, Row, RowKey, Sync
 from tests.core.sim import SYNC
 
@@ -41,6 +42,13 @@ def test_a_row_freed_in_two_lanes_is_freed_once_and_rows_come_in_order() -> None
     lanes.enter(both, ("a", "b"))
     lanes.enter(other, ("c",))
     assert lanes.leave(first) == [both, other]
+
+
+def test_settling_more_than_was_read_is_a_defect() -> None:
+    checkpoint = Checkpoint()
+    epoch = checkpoint.read(2)
+    with pytest.raises(AssertionError, match=r"^settled more records than were read$"):
+        checkpoint.settle(epoch, 3)
 
 
 def test_a_batch_is_full_at_the_last_row() -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from penstock.database import SqliteDatabase
 from penstock.errors import Misconfigured
 from penstock.ledger import Ledger
 from penstock.records import Action, KnownRow, RowKey
-from penstock.rejects import DAY, REPLAY
+from penstock.rejects import DAY
 from penstock.tables import Refused
 from tests.core import places
 
@@ -182,85 +184,37 @@ def test_a_source_mark_is_written_anew_and_nothing_else(ledger: Ledger) -> None:
     assert ledger.fingerprints(sync, [ANA, BOB]) == {ANA: (OLD, b"3", 1), BOB: (OLD, b"2", 2)}
 
 
-# -- rejects ----------------------------------------------------------------------------------------------
+def test_a_ledger_that_has_opened_nothing_knows_of_no_run_and_of_no_doubt(path: Path) -> None:
+    with closing(Ledger(SqliteDatabase(path))) as fresh:
+        assert (fresh.run, fresh.doubted, fresh.dirty) == (0, 0, 0)
+        fresh.begin_run()
+    assert places.query(path, "select run, version, pid from runs") == [(1, "", os.getpid())]
 
 
-def test_a_reject_is_written_down_and_so_is_its_next_refusal(ledger: Ledger, path: Path, clock: Clock) -> None:
+def test_a_row_that_has_left_is_known_as_such(ledger: Ledger) -> None:
     sync = ledger.open_sync("people", "contacts").number
-    assert ledger.rejects.refuse(sync, [refused(ANA), refused(BOB)], ledger.run) == 0
-    clock.now = 1_500.0
-    again: Refused = (ANA, "rejected", "WORSE", None, "is worse", {"id": 7}, OLD)
-    assert ledger.rejects.refuse(sync, [again, refused(BOB, NEW)], 9) == 1
+    ledger.deliver(sync, [(ANA, "a@x.com", OLD, None, None)])
+    ledger.mark_left(sync, [ANA])
+    assert ledger.known(sync, [ANA]) == {ANA: KnownRow(1, OLD, None, "a@x.com", left=True)}
+    assert ledger.fingerprints(sync, [ANA]) == {}
+
+
+def test_doubts_outlive_their_run(path: Path, ledger: Ledger) -> None:
+    people, guests = (ledger.open_sync(stream, "contacts").number for stream in ("people", "guests"))
+    ledger.close_intent(people, ledger.intend(people, Action.UPSERT, []), [(ANA, "a@x.com"), (ANA, "b@x.com")])
+    ledger.intend(people, Action.UPSERT, [(BOB, "c@x.com", OLD), (CAT, "d@x.com", OLD)])
+    ledger.intend(guests, Action.UPSERT, [(ANA, "e@x.com", OLD)])
     ledger.commit()
-    columns = "row_key, kind, code, field, message, mark, attempts, first_at, next_at, last_at, run, record"
-    assert places.query(path, f"select {columns} from rejects order by row_key") == [
-        (ANA, "rejected", "WORSE", None, "is worse", OLD, 2, 1_000.0, 1_500.0 + DAY, 1_500.0, 9, b'{"id":7}'),
-        (BOB, "rejected", "BAD", "name", "is bad", NEW, 1, 1_500.0, 1_500.0, 1_500.0, 9, b'{"id":"[\\"bob\\"]"}'),
-    ]
-
-
-def test_a_refusal_that_repeats_waits_a_day_and_is_parked_in_the_end(ledger: Ledger, clock: Clock) -> None:
-    sync = ledger.open_sync("people", "contacts").number
-    rejects = ledger.rejects
-    rejects.refuse(sync, [refused(ANA)], 1)
-    assert rejects.put_off(sync, ANA, OLD) is None, "it is tried once more, on the next run"
-    rejects.refuse(sync, [refused(ANA)], 1)
-    assert rejects.put_off(sync, ANA, OLD) == "waiting"
-    assert rejects.put_off(sync, ANA, NEW) is None, "another record, or mapping"
-    assert rejects.put_off(sync, BOB, OLD) is None
-    clock.now += DAY
-    assert rejects.put_off(sync, ANA, OLD) is None, "the day is over"
-    clock.now = 1_000.0 + 10 * DAY
-    rejects.refuse(sync, [refused(ANA)], 1)
-    clock.now += 1000 * DAY
-    assert rejects.put_off(sync, ANA, OLD) == "parked"
-    assert rejects.due(sync, 2, "") == []
-
-
-def test_refusals_that_repeat_are_counted(ledger: Ledger) -> None:
-    sync = ledger.open_sync("people", "contacts").number
-    assert ledger.rejects.refuse(sync, [refused(ANA), refused(BOB)], 1) == 0
-    assert ledger.rejects.refuse(sync, [refused(ANA), refused(CAT), refused(BOB)], 1) == 2
-
-
-def test_what_we_refuse_ourselves_is_never_put_off(ledger: Ledger, clock: Clock) -> None:
-    sync = ledger.open_sync("people", "contacts").number
-    for _ in range(3):
-        ledger.rejects.refuse(sync, [refused(ANA, kind="invalid")], 1)
-        assert ledger.rejects.put_off(sync, ANA, OLD) is None
-        clock.now += 100 * DAY
-
-
-def test_rejects_are_due_in_the_order_of_their_keys_some_at_a_time(ledger: Ledger) -> None:
-    sync = ledger.open_sync("people", "contacts").number
-    other = ledger.open_sync("guests", "contacts").number
-    keys = [RowKey(f"[{n:04}]") for n in range(REPLAY + 2)]
-    ledger.rejects.refuse(sync, [refused(key) for key in reversed(keys)], 1)
-    ledger.rejects.refuse(other, [refused(ANA)], 1)
-    ledger.rejects.refuse(sync, [refused(keys[0])], 2)
-    first = ledger.rejects.due(sync, 2, "")
-    assert [key for key, _ in first] == keys[1 : REPLAY + 1]
-    assert first[0][1] == b'{"id":"[0001]"}'
-    assert [key for key, _ in ledger.rejects.due(sync, 2, keys[REPLAY])] == keys[REPLAY + 1 :]
-    assert ledger.rejects.due(sync, 1, keys[0]) == []
-
-
-def test_a_reject_that_was_met_outlives_a_complete_read(ledger: Ledger, path: Path) -> None:
-    sync = ledger.open_sync("people", "contacts").number
-    for _ in range(2):
-        ledger.rejects.refuse(sync, [refused(key) for key in (ANA, BOB)], 1)
-    ledger.rejects.refuse(sync, [refused(CAT)], 2)
-    assert ledger.rejects.put_off(sync, ANA, OLD) == "waiting"
-    assert ledger.rejects.met(sync, ANA)
-    assert not ledger.rejects.met(sync, BOB)
-    assert ledger.rejects.drop_not_met(sync, 2) == 1
-    ledger.commit()
-    assert places.query(path, "select row_key from rejects order by row_key") == [(ANA,), (CAT,)]
-    assert ledger.rejects.count(sync) == 2
-    assert ledger.rejects.has_any(sync)
-    assert ledger.rejects.forgive(sync, [ANA, BOB, CAT]) == 2
-    assert not ledger.rejects.has_any(sync)
-    assert ledger.rejects.forgive(sync, [ANA]) == 0
+    with closing(Ledger(places.at(path), wall=lambda: 0.0)) as next_run:
+        next_run.open_sync("people", "contacts")
+        assert next_run.doubted == 2
+        doubts = {ANA: {"a@x.com", "b@x.com"}, BOB: {"c@x.com"}, CAT: {"d@x.com"}}
+        assert {key: row.doubts for key, row in next_run.known(people, [ANA, BOB, CAT]).items()} == doubts
+        next_run.commit()
+        assert places.query(path, "select sync from intents") == [(guests,)]
+        next_run.deliver(people, [(BOB, "c@x.com", OLD, None, None)])
+        next_run.commit()
+    assert places.query(path, "select distinct row_key from doubts order by 1") == [(ANA,), (CAT,)]
 
 
 # -- syncs ------------------------------------------------------------------------------------------------

@@ -75,8 +75,8 @@ promise: .venv/ready ## run the conformance suite on our target, a stock one and
 	  "stock singer-sdk=tests/conformance/check_stock.py" \
 	  "null target=tests/conformance/check_plain.py::TestNull"
 
-mutants: .venv/ready ## change the core a little, many times, and see whether a test notices; survivors in .bench/mutants.txt
-	@$(BIN)/python -m bench.mutants $(M)
+mutants: .venv/ready ## change the core a little, many times, and see whether a test notices; M=retry for one module, SAMPLE=400 for some
+	@$(BIN)/python -m bench.mutants $(M) --seed $(SEED) $(if $(SAMPLE),--sample $(SAMPLE))
 
 lock: .venv/ready ## compile requirements/*.txt anew
 	@UV=$(BIN)/uv sh requirements/compile.sh

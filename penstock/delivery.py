@@ -119,7 +119,7 @@ class Delivery:
         """Note the version of a full read; tell whether its end will prove that the stream was read whole."""
         return self._settlement.new_version(opened, version)
 
-    def end(self, opened: OpenSync, mapper: RecordMapper, *, complete: bool, whole: bool = False) -> None:
+    def end(self, opened: OpenSync, mapper: RecordMapper, *, complete: bool, whole: bool) -> None:
         """Take the end of a stream, which is acted on when all rows are settled: removals come last.
 
         `complete` is the tap's word that these were all rows; `whole` tells that the tap began without a bookmark.

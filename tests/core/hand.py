@@ -68,12 +68,13 @@ class Hand:
     def mapper(self, sync: Sync) -> RecordMapper:
         return RecordMapper(sync, Memory(self.limits).form(sync, None, (), no_ask), COLUMNS, ["id"])
 
-    def read(self, *rows: tuple[int, str], now: float = 0.0, sync: Sync = SYNC) -> OpenSync:
-        """Offer rows, each a key and a name."""
+    def read(self, *rows: tuple[int, str | None], now: float = 0.0, sync: Sync = SYNC) -> OpenSync:
+        """Offer rows, each a key and a name; one without a name has no e-mail either, which makes it invalid."""
         mapper = self.mapper(sync)
         opened = self.delivery.open(sync, mapper)
         sources = [
-            Source(RowKey(f"[{key}]"), None, {"id": key, "email": f"p{key}@x.com", "name": name}) for key, name in rows
+            Source(RowKey(f"[{key}]"), None, {"id": key, "email": f"p{key}@x.com" if name else None, "name": name})
+            for key, name in rows
         ]
         self.delivery.offer(opened, mapper, self.checkpoint.read(len(rows)), sources, now)
         return opened

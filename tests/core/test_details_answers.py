@@ -226,6 +226,19 @@ def test_rows_that_are_to_wait_alike_wait_together(path: Path, monkeypatch: pyte
         assert waiting == [(3.5, ["b"]), (8.0, ["a", "c"])]
 
 
+def test_a_row_that_comes_again_waits_for_its_batch_as_any_other(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with by_hand(path, THREE) as hand:
+        sent(unhurried(hand), "a")
+        hand.sender.say(giving(monkeypatch, Retry("later", 4.0)))
+        hand.delivery.turn(3.0, flush=True)
+        hand.delivery.turn(7.0)
+        assert hand.sender.names() == []
+        assert hand.delivery.next_due(7.0) == 8.0
+        hand.delivery.turn(8.0)
+        hand.delivery.turn(8.05)
+        assert hand.sender.names() == [["a"]]
+
+
 def test_a_wait_that_is_too_long_ends_the_run(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = sent(hand, "a")
     hand.sender.say(giving(monkeypatch, Retry("later", 121.0)))

@@ -12,7 +12,7 @@ import pytest
 from penstock.delivery import Delivery
 from penstock.errors import Stop
 from penstock.policy import Policy
-from penstock.records import FieldRule, Limits, Retry
+from penstock.records import FieldRule, Limits, Retry, RowKey
 from tests.core import places
 from tests.core.hand import ONE, Hand, by_hand, giving, sent, unhurried
 from tests.core.sim import FIELDS, SYNC, Memory
@@ -143,6 +143,18 @@ def test_intents_that_fill_the_lanes_are_committed_at_once(hand: Hand) -> None:
     hand.read((4, "c"), now=3.01)
     hand.delivery.turn(3.01)
     assert hand.sender.names() == [["a"], ["b"], ["c"]]
+
+
+def test_an_intent_that_others_have_to_know_of_first_is_committed_at_once(path: Path) -> None:
+    with by_hand(path) as hand:
+        hand.deliver(1)
+        hand.read((2, "a"), now=9.0)
+        assert hand.delivery.pace.throttle.lanes(9.0) == 3
+        hand.delivery.turn(9.0)
+        assert hand.sender.names() == [["a"]], "what was agreed for the term before is over"
+        hand.read((3, "b"), now=9.01)
+        hand.delivery.turn(9.01)
+        assert hand.sender.names() == [["a"]], "there is enough for another, so it may share its flush"
 
 
 def test_with_no_lane_free_a_commit_waits_for_its_age(hand: Hand) -> None:
@@ -286,6 +298,29 @@ def test_first_rows_that_are_all_refused_end_the_run_with_the_last_of_them(path:
             hand.delivery.turn(0.0, flush=True)
         assert hand.delivery.stopped is not None
         assert hand.delivery.stopped.message == "stream people: the first 3 rows were all refused, the run stopped"
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_rows_that_we_refuse_end_the_run_only_where_no_good_row_may_still_come(path: Path, good: bool) -> None:
+    with by_hand(path, ONE, Policy(hopeless=2)) as hand:
+        hand.read((1, None), *([(2, "a")] if good else []), (3, None))
+        hand.delivery.turn(0.0, flush=True)
+        assert (hand.delivery.stopped is None) == good
+        assert len(hand.sender.open) == good
+
+
+def test_a_replay_waits_for_its_batch_as_any_other_row(path: Path) -> None:
+    with by_hand(path, THREE) as hand:
+        opened = unhurried(hand).deliver(1)
+        bad = {"id": 2, "email": "p2@x.com", "name": "again"}
+        hand.ledger.rejects.refuse(opened.number, [(RowKey("[2]"), "rejected", "BAD", None, "", bad, b"")], run=99)
+        hand.delivery.end(opened, hand.mapper(SYNC), complete=False, whole=False)
+        hand.delivery.turn(3.0)
+        assert hand.sender.names() == []
+        hand.delivery.turn(3.1)
+        assert hand.delivery.next_due(3.1) == 4.0
+        hand.delivery.turn(4.0, flush=True)
+        assert hand.sender.names() == [["again"]]
 
 
 def test_a_verdict_is_given_with_everything_durable(hand: Hand, path: Path) -> None:

@@ -67,3 +67,7 @@ def with_model(**changes: Any) -> Json:
     manifest = fresh()
     manifest["nodes"][f"model.{HOME}.activation_contacts"].update(changes)
     return manifest
+
+
+def with_meta(meta: object) -> DbtSettings:
+    return settings(with_model(meta={}, config={"meta": {"penstock": meta}, "materialized": "table"}))

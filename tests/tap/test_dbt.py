@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from tap_warehouse.dbt_files import DbtSettings
 from tap_warehouse.models import Model, Table
 from tests.tap.dbt_project import (
     HOME,
@@ -20,6 +19,7 @@ from tests.tap.dbt_project import (
     parsed,
     problems,
     settings,
+    with_meta,
     with_model,
 )
 
@@ -177,10 +177,6 @@ def test_a_model_that_is_disabled_where_it_stands() -> None:
 
 
 # meta.penstock
-
-
-def with_meta(meta: object) -> DbtSettings:
-    return settings(with_model(meta={}, config={"meta": {"penstock": meta}, "materialized": "table"}))
 
 
 def test_options_in_meta_are_defaults() -> None:

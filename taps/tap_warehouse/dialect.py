@@ -29,6 +29,12 @@ class Dialect(Protocol):
     def created(self, table: str, select: str) -> str:
         """CREATE TABLE AS, of the cheapest kind that outlives the session. Losing it may cost time, never a row."""
 
+    def schema_made(self, schema: str) -> list[str]:
+        """Make the state schema where it is missing; nothing where `state_schema` sees to it."""
+
+    def without(self, table: str, query: str, keys: Sequence[str]) -> str:
+        """Delete the rows whose keys a query gives."""
+
     def acknowledged(self, base: str, delta: str, keys: Sequence[str], until: int | None) -> list[str]:
         """Bring rows of a delta into its base, up to a position or all."""
 
@@ -53,6 +59,15 @@ class CommonDialect:
     def created(self, table: str, select: str) -> str:
         """Write an ordinary table."""
         return f"create table {table} as {select}"
+
+    def schema_made(self, schema: str) -> list[str]:
+        """Make it in any case."""
+        return [f"create schema if not exists {schema}"]
+
+    def without(self, table: str, query: str, keys: Sequence[str]) -> str:
+        """Look for each row's key."""
+        same = " and ".join(f"r.{key} = f.{key}" for key in keys)
+        return f"delete from {table} as f where exists (select 1 from ({query}) r where {same})"
 
     def acknowledged(self, base: str, delta: str, keys: Sequence[str], until: int | None) -> list[str]:
         """Delete, then insert: MERGE differs everywhere, and Redshift's takes one action."""

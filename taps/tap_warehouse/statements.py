@@ -92,9 +92,7 @@ class Statements:
 
     def without(self, table: str, shape: Shape) -> str:
         """Take keys that the model holds more than once out of what was found: what was acknowledged of them stays."""
-        repeated = self.repeated(shape)
-        same = " and ".join(f"r.{key} = f.{key}" for key in names("k", shape.keys))
-        return f"delete from {table} as f where exists (select 1 from ({repeated}) r where {same})"
+        return self._dialect.without(table, self.repeated(shape), names("k", shape.keys))
 
     def delta(self, table: str, shape: Shape, found: str | None) -> str:
         """Collect what was found, or the whole model, with its values."""
@@ -185,7 +183,7 @@ class Statements:
         v, i = self._dialect.varchar, self._dialect.bigint
         kinds = ", ".join(f"{name} {i if name == 'row_count' else v}" for name in REGISTRY)
         return [
-            f"create schema if not exists {self._schema}",
+            *self._dialect.schema_made(self._schema),
             f"create table if not exists {self.registry} ({kinds})",
         ]
 

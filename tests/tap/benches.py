@@ -8,6 +8,7 @@ from __future__ import annotations
 import abc
 import logging
 import re
+import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,15 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import psycopg
 
 from tap_warehouse.catalog import describe_all
 from tap_warehouse.duckdb import DuckDB, Settings
 from tap_warehouse.errors import TapError
 from tap_warehouse.messages import Output
 from tap_warehouse.models import Model, Query, Table
+from tap_warehouse.postgres import Postgres
 from tap_warehouse.run import Run
 from tap_warehouse.signals import StopRequest
 from tap_warehouse.warehouse import Warehouse
+from tests.postgres import PASSWORD, Server
 from tests.tap.helpers import Message, parsed
 
 Bookmarks = dict[str, Any]
@@ -49,6 +53,8 @@ class Bench(abc.ABC):
 
     def __init__(self) -> None:
         self.now = datetime(2026, 1, 1, tzinfo=timezone.utc)
+        self.gate = False
+        """use the cheap look at whether anything has changed"""
         self.last: list[Message] = []
         """messages of the last run, also of one that failed"""
 
@@ -166,7 +172,6 @@ class DuckBench(Bench):
         self._file = folder / "w.duckdb"
         self._folder = folder / "snapshots"
         self._settings = Settings(str(self._file), snapshot_store=store, snapshot_folder=str(self._folder))
-        self.gate = False
         duckdb.connect(str(self._file)).close()
 
     def open(self) -> Warehouse:
@@ -202,3 +207,32 @@ class DuckBench(Bench):
             for statement in statements:
                 rows = list(connection.execute(statement).fetchall())
             return rows
+
+
+class PostgresBench(Bench):
+    """A database of its own in the tests' server."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self._server = server
+        self.database = f"bench_{secrets.token_hex(6)}"
+        with server.connect() as connection:
+            connection.execute(f"create database {self.database} template template0")
+
+    def login(self, **others: str) -> dict[str, str]:
+        """Settings of the tap."""
+        server = self._server
+        login = {"host": str(server.folder), "dbname": self.database, "user": server.user, "password": PASSWORD}
+        return {**login, **others}
+
+    def open(self) -> Warehouse:
+        return Postgres(self.login(client_encoding="UTF8"), gate=self.gate)
+
+    def sql(self, *statements: str) -> list[Sequence[Any]]:
+        with psycopg.connect(**self.login(), autocommit=True) as connection:  # type: ignore[arg-type]
+            cursors = [connection.execute(statement.encode()) for statement in statements]
+            return list(cursors[-1].fetchall()) if cursors[-1].description else []
+
+    def stored(self) -> list[str]:
+        rows = self.sql("select tablename from pg_tables where schemaname = 'penstock'")
+        return [f'penstock."{name}"' for (name,) in rows]

@@ -1,0 +1,287 @@
+"""PostgreSQL, version 13 and later, over two connections: rows leave through one while the other keeps the snapshots.
+
+The line is built in SQL and leaves by COPY, raw: format csv with a quote and a delimiter that JSON text cannot hold.
+The reading connection is read-only; the other writes nothing but the snapshot schema. Its work tables are unlogged: a
+crash of the server empties them, which costs one full read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import cast
+
+import psycopg
+
+from tap_warehouse.dialect import CommonDialect
+from tap_warehouse.errors import ConfigurationError, OutOfMemory, ReadFault
+from tap_warehouse.models import Model, Query, Table, nearest
+from tap_warehouse.postgres_grants import missing, unkept
+from tap_warehouse.postgres_session import SETTINGS, Connection, connected, parameters, said
+from tap_warehouse.postgres_types import INCOMPARABLE, PgType, Types, json_schema, object_json, quoted, text
+from tap_warehouse.sqltext import one_query
+from tap_warehouse.tap import TapWarehouse
+from tap_warehouse.warehouse import GONE, Column, Frame, Lines, Read, Row, Warehouse
+
+BLOCK = 1 << 18
+"""bytes in one piece"""
+
+_TEXT = PgType("text")
+_COPY = r"copy ({query}) to stdout (format csv, quote E'\x01', delimiter E'\x02')"
+
+
+class PostgresDialect(CommonDialect):
+    """PostgreSQL's SQL."""
+
+    name = "postgres"
+    varchar = "text"
+
+    def hashed(self, salt: str, values: Sequence[tuple[str, str]]) -> str:
+        """Hash a row as text: it quotes what could run together, and a null is no empty text."""
+        written = ", ".join([text(salt), *(x for x, _ in values)])
+        return f"cast(md5(cast(row({written}) as text)) as uuid)"
+
+    def created(self, table: str, select: str) -> str:
+        """Write an unlogged table, in half the time."""
+        return f"create unlogged table {table} as {select}"
+
+    def schema_made(self, schema: str) -> list[str]:  # noqa: ARG002 as the others have it
+        """Nothing: even where it exists, the statement asks for the right to create one. `state_schema` makes it."""
+        return []
+
+
+class Postgres:
+    """See `Warehouse` for the verbs."""
+
+    dialect = PostgresDialect()
+
+    def __init__(self, given: Mapping[str, str], snapshot_schema: str = "penstock", *, gate: bool = True) -> None:
+        self._schema = snapshot_schema
+        self._gated = gate
+        self._reading = connected(given, read_only=True)
+        try:
+            self._keeping = connected(given, read_only=False)
+        except (ConfigurationError, ReadFault):
+            self._reading.close()
+            raise
+        self._types = Types(lambda statement: self._rows(self._reading, statement))
+        self._checked = self._reading.info.parameter_status("server_encoding") == "SQL_ASCII"
+        self._relations: dict[str, str] = {}
+
+    # Models
+
+    def describe(self, model: Model) -> tuple[Column, ...]:
+        """Ask for no row of the model, and take the server's word for its columns."""
+        match model.source:
+            case Table(parts):
+                relation = ".".join(map(quoted, parts))
+            case Query(body, origin):
+                query = one_query(body)
+                if query is None:
+                    raise ConfigurationError([f"model {model.name!r}: {origin} must be exactly one SELECT statement."])
+                relation = f"(\n{query}\n)"
+        self._described(model, relation, lambda error: self._unread(model.source, error))
+        if model.columns is not None or model.where is not None:
+            chosen = "*" if model.columns is None else ", ".join(map(quoted, model.columns))
+            where = "" if model.where is None else f" where (\n{model.where}\n)"
+            relation = f"(select {chosen} from {relation} m{where})"
+        columns = self._described(model, relation, lambda error: f"columns or where is refused: {said(error)}")
+        self._relations[model.name] = relation
+        return columns
+
+    def _described(self, model: Model, relation: str, explain: Callable[[psycopg.Error], str]) -> tuple[Column, ...]:
+        try:
+            cursor = self._reading.execute(f"select * from {relation} m limit 0".encode())
+        except psycopg.Error as error:
+            raise ConfigurationError([f"model {model.name!r}: {explain(error)}"]) from error
+        result = cursor.pgresult
+        names = [column.name for column in cursor.description or ()]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if result is None or repeated:
+            raise ConfigurationError(
+                [f"model {model.name!r}: several columns have one name: {', '.join(map(repr, repeated))}."]
+            )
+        described = [(result.ftype(at), result.fmod(at)) for at in range(len(names))]
+        kinds = self._types.of(described)
+        wrong = [
+            f"model {model.name!r}: primary_key {name!r} is {kind.id}, of which no two can be compared. Cast it in sql."
+            for name, kind in zip(names, kinds, strict=True)
+            if name in model.primary_key and kind.id in INCOMPARABLE
+        ]
+        if wrong:
+            raise ConfigurationError(wrong)
+        written = ", ".join(f"format_type({oid}, {modifier})" for oid, modifier in described)
+        types = self._rows(self._reading, f"select {written}")[0]
+        return tuple(
+            Column(name, json_schema(kind), str(shown), kind)
+            for name, kind, shown in zip(names, kinds, types, strict=True)
+        )
+
+    def _unread(self, source: Table | Query, error: psycopg.Error) -> str:
+        if isinstance(source, Query):
+            return f"{source.origin} is refused: {said(error)}"
+        name = ".".join(source.parts)
+        if not isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName):
+            return f"table {name!r} is refused: {said(error)}"
+        rows = self._rows(
+            self._reading,
+            "select n.nspname, c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n "
+            "on n.oid = c.relnamespace where c.relkind in ('r', 'p', 'v', 'm', 'f') "
+            "and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')",
+        )
+        wanted = source.parts[-1].casefold()
+        same = sorted(f"{schema}.{table}" for schema, table in rows if str(table).casefold() == wanted)
+        if same:
+            return f"there is no table or view {name!r}. Did you mean {' or '.join(map(repr, same))}?"
+        known = [f"{schema}.{table}" if len(source.parts) > 1 else str(table) for schema, table in rows]
+        return f"there is no table or view {name!r}.{nearest(name, known)}"
+
+    def missing_grants(self, models: Sequence[Model]) -> list[str]:
+        """Ask the catalog for each table, and the server for each query."""
+        return missing(lambda statement: self._rows(self._keeping, statement), models, self._schema, self._refusal)
+
+    def _refusal(self, query: str) -> str | None:
+        """Tell what a query may not read: the server's words, or None."""
+        try:
+            self._reading.execute(f"select * from (\n{query}\n) m limit 0".encode())
+        except psycopg.errors.InsufficientPrivilege as error:
+            return error.diag.message_primary
+        except psycopg.Error:
+            return None  # describing it will say
+        return None
+
+    def relation(self, model: Model) -> str:
+        """Name a described model."""
+        return self._relations[model.name]
+
+    def gate(self, model: Model) -> str | None:
+        """Count rows and add up their 64-bit hashes, which is stable within one version of PostgreSQL."""
+        if not self._gated:
+            return None
+        hashed = 'cast(hashtextextended(cast(m as text) collate "C", 0) as numeric)'
+        counts = self.rows(f"select count(*), sum({hashed}) from {self._relations[model.name]} m")[0]
+        return ":".join(map(str, (self._keeping.info.server_version // 10000, *counts)))
+
+    # Statements
+
+    def state_schema(self, identity: str) -> str:  # noqa: ARG002 one schema holds them all
+        """Name the snapshot schema; make it where it is missing and may be made."""
+        problem = unkept(self.rows, self._schema)
+        if problem is not None:
+            raise ConfigurationError([f"snapshot_schema: {problem}"])
+        name = quoted(self._schema)
+        if not self.rows(f"select 1 from pg_catalog.pg_namespace where nspname = {text(self._schema)}"):
+            self.execute([f"create schema if not exists {name}"])
+        return name
+
+    def rows(self, statement: str) -> list[Row]:
+        """Run a query."""
+        return self._rows(self._keeping, statement)
+
+    def _rows(self, connection: Connection, statement: str) -> list[Row]:
+        try:
+            return list(connection.execute(statement.encode()).fetchall())
+        except psycopg.Error as error:
+            raise _fault(error, "the warehouse failed") from error
+
+    def execute(self, statements: Sequence[str], claim: str | None = None) -> bool:
+        """Run statements in one transaction."""
+        try:
+            return self._transaction(statements, claim)
+        except (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable, psycopg.errors.DuplicateSchema):
+            pass  # "if not exists" is not safe against somebody who makes the same at the same time
+        except psycopg.Error as error:
+            raise _fault(error, "the warehouse failed") from error
+        try:
+            return self._transaction(statements, claim)
+        except psycopg.Error as error:
+            raise _fault(error, "the warehouse failed") from error
+
+    def _transaction(self, statements: Sequence[str], claim: str | None) -> bool:
+        with self._keeping.transaction():
+            if all(statement.startswith("drop ") for statement in statements):
+                self._keeping.execute("set local lock_timeout = '5s'")  # somebody may be reading it for hours
+            if claim is not None and self._keeping.execute(claim.encode()).rowcount != 1:
+                return False
+            for statement in statements:
+                self._keeping.execute(statement.encode())
+        return True
+
+    # Rows
+
+    def read(self, read: Read, frame: Frame) -> Iterator[Lines]:
+        """Build the whole line in SQL, and let it leave as the server wrote it."""
+        head, tail = text(frame.head), text(frame.tail.removesuffix("\n"))
+        line = f"{head} || cast({_object(read.fields)} as text) || {tail}"
+        if read.gone:
+            keys = [
+                (column, f"m.k{read.keys.index(column.name)}") for column, _ in read.fields if column.name in read.keys
+            ]
+            left = _object([*keys, (GONE, text(frame.gone_at))])
+            line = f"case when {read.gone} then {head} || cast({left} as text) || {tail} else {line} end"
+        query = f"select {line} from {read.source} m"
+        query += f" where {read.where}" if read.where else ""
+        query += f" order by {read.order}" if read.order else ""
+        query += "" if read.limit is None else f" limit {read.limit}"
+        try:
+            with self._reading.cursor() as cursor, cursor.copy(_COPY.format(query=query).encode()) as copy:
+                yield from self._pieces(copy)
+        except psycopg.Error as error:
+            raise _fault(error, "reading failed") from error
+
+    def _pieces(self, copy: psycopg.Copy) -> Iterator[Lines]:
+        rows: list[bytes | bytearray | memoryview] = []
+        size = 0
+        for row in copy:
+            rows.append(row)
+            size += len(row)
+            if size >= BLOCK:
+                yield self._lines(rows)
+                rows, size = [], 0
+        if rows:
+            yield self._lines(rows)
+
+    def _lines(self, rows: list[bytes | bytearray | memoryview]) -> Lines:
+        data = b"".join(rows)
+        if self._checked:
+            try:
+                data.decode()
+            except UnicodeDecodeError as error:
+                raise ReadFault(
+                    "reading failed: the database's encoding is SQL_ASCII, and a text is no UTF-8"
+                ) from error
+        return Lines(memoryview(data), memoryview(array("q", accumulate(map(len, rows), initial=0))))
+
+    def interrupt(self) -> None:
+        """Cancel what both connections run. One that was just closed has nothing to cancel."""
+        for connection in (self._reading, self._keeping):
+            with contextlib.suppress(psycopg.Error):
+                connection.cancel_safe(timeout=2)
+
+    def close(self) -> None:
+        """End both sessions."""
+        self._reading.close()
+        self._keeping.close()
+
+
+def _object(fields: Sequence[tuple[Column, str]]) -> str:
+    return object_json((column.name, cast("PgType", column.native or _TEXT), x) for column, x in fields)
+
+
+def _fault(error: psycopg.Error, what: str) -> ReadFault:
+    kind = OutOfMemory if isinstance(error, psycopg.errors.OutOfMemory) else ReadFault
+    return kind(f"{what}: {said(error)}")
+
+
+class TapPostgres(TapWarehouse):
+    """Rows of a PostgreSQL database as Singer records."""
+
+    name = "tap-postgres"
+    config_jsonschema = TapWarehouse.settings(SETTINGS, required=())
+
+    @classmethod
+    def connect(cls, config: Mapping[str, object]) -> Warehouse:
+        """Open both connections."""
+        return Postgres(parameters(config), str(config["snapshot_schema"]), gate=config["gate"] is True)

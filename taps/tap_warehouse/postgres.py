@@ -20,7 +20,7 @@ from tap_warehouse.errors import ConfigurationError, OutOfMemory, ReadFault
 from tap_warehouse.models import Model, Query, Table, nearest
 from tap_warehouse.postgres_grants import missing, unkept
 from tap_warehouse.postgres_session import SETTINGS, Connection, connected, parameters, said
-from tap_warehouse.postgres_types import INCOMPARABLE, PgType, Types, json_schema, object_json, quoted, text
+from tap_warehouse.postgres_types import INCOMPARABLE, PgType, Types, json_schema, quoted, row_list, text
 from tap_warehouse.sqltext import one_query
 from tap_warehouse.tap import TapWarehouse
 from tap_warehouse.warehouse import GONE, Column, Frame, Lines, Read, Row, Warehouse
@@ -214,14 +214,13 @@ class Postgres:
     def read(self, read: Read, frame: Frame) -> Iterator[Lines]:
         """Build the whole line in SQL, and let it leave as the server wrote it."""
         head, tail = text(frame.head), text(frame.tail.removesuffix("\n"))
-        line = f"{head} || cast({_object(read.fields)} as text) || {tail}"
+        line = f"{head} || cast(row_to_json(r) as text) || {tail}"
+        source = f"{read.source} m cross join lateral (select {_row(read.fields)}) r"
         if read.gone:
-            keys = [
-                (column, f"m.k{read.keys.index(column.name)}") for column, _ in read.fields if column.name in read.keys
-            ]
-            left = _object([*keys, (GONE, text(frame.gone_at))])
-            line = f"case when {read.gone} then {head} || cast({left} as text) || {tail} else {line} end"
-        query = f"select {line} from {read.source} m"
+            keys = [(each, f"m.k{read.keys.index(each.name)}") for each, _ in read.fields if each.name in read.keys]
+            source += f" cross join lateral (select {_row([*keys, (GONE, text(frame.gone_at))])}) g"
+            line = f"case when {read.gone} then {head} || cast(row_to_json(g) as text) || {tail} else {line} end"
+        query = f"select {line} from {source}"
         query += f" where {read.where}" if read.where else ""
         query += f" order by {read.order}" if read.order else ""
         query += "" if read.limit is None else f" limit {read.limit}"
@@ -266,8 +265,8 @@ class Postgres:
         self._keeping.close()
 
 
-def _object(fields: Sequence[tuple[Column, str]]) -> str:
-    return object_json((column.name, cast("PgType", column.native or _TEXT), x) for column, x in fields)
+def _row(fields: Sequence[tuple[Column, str]]) -> str:
+    return row_list((column.name, cast("PgType", column.native or _TEXT), x) for column, x in fields)
 
 
 def _fault(error: psycopg.Error, what: str) -> ReadFault:

@@ -142,23 +142,23 @@ def json_value(kind: PgType, x: str, depth: int = 0) -> str:
 
 def _array(item: PgType, x: str, depth: int) -> str:
     """Write each item by its own rule; in arrays of several dimensions, which are rare, as `to_json` does."""
-    e = f"e{depth}"
-    each = json_value(item, f"{e}.v", depth + 1)
-    items = f"select coalesce(json_agg({each} order by {e}.n), '[]') from unnest({x}) with ordinality as {e}(v, n)"
+    at = f"a{depth}"
+    each = json_value(item, f"({x})[{at}.n]", depth + 1)
+    items = f"select coalesce(json_agg({each} order by {at}.n), '[]') from generate_subscripts({x}, 1) as {at}(n)"
     nested = _ONE_LINE.format(x=f"to_json({x})")
     return f"case when array_ndims({x}) > 1 then {nested} when {x} is not null then ({items}) end"
 
 
 def _composite(parts: tuple[tuple[str, PgType], ...], x: str, depth: int) -> str:
     """Write an object. `x is null` would be true of a row of nulls as well."""
-    members = ((name, part, f"({x}).{quoted(name)}") for name, part in parts)
-    return f"case when {x} is distinct from null then {object_json(members, depth + 1)} end"
+    row = row_list(((name, part, f"({x}).{quoted(name)}") for name, part in parts), depth + 1)
+    written = f"(select row_to_json(r{depth}) from (select {row}) r{depth})"
+    return f"case when {x} is distinct from null then {written} end"
 
 
-def object_json(members: Iterable[tuple[str, PgType, str]], depth: int = 0) -> str:
-    """Write the SQL of one JSON object of names, types and SQL expressions."""
-    row = ", ".join(f"{json_value(kind, x, depth)} as {quoted(name)}" for name, kind, x in members)
-    return f"(select row_to_json(r{depth}) from (select {row}) r{depth})"
+def row_list(members: Iterable[tuple[str, PgType, str]], depth: int = 0) -> str:
+    """Write the select list of a row for `row_to_json`, of names, types and SQL expressions."""
+    return ", ".join(f"{json_value(kind, x, depth)} as {quoted(name)}" for name, kind, x in members)
 
 
 def quoted(name: str) -> str:

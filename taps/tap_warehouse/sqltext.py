@@ -33,7 +33,7 @@ def one_query(text: str) -> str | None:
         if token["comment"]:
             at = _comment_end(text, at)
         elif token["end"]:
-            closed = closed or ends > 0
+            closed = True
         elif not token["space"]:
             if closed:
                 return None

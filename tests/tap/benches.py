@@ -26,6 +26,7 @@ from tap_warehouse.errors import TapError
 from tap_warehouse.messages import Output
 from tap_warehouse.models import Model, Query, Table
 from tap_warehouse.postgres import Postgres
+from tap_warehouse.postgres_session import parameters
 from tap_warehouse.run import Run
 from tap_warehouse.signals import StopRequest
 from tap_warehouse.warehouse import Warehouse
@@ -219,14 +220,13 @@ class PostgresBench(Bench):
         with server.connect() as connection:
             connection.execute(f"create database {self.database} template template0")
 
-    def login(self, **others: str) -> dict[str, str]:
+    def login(self) -> dict[str, str]:
         """Settings of the tap."""
         server = self._server
-        login = {"host": str(server.folder), "dbname": self.database, "user": server.user, "password": PASSWORD}
-        return {**login, **others}
+        return {"host": str(server.folder), "dbname": self.database, "user": server.user, "password": PASSWORD}
 
     def open(self) -> Warehouse:
-        return Postgres(self.login(client_encoding="UTF8"), gate=self.gate)
+        return Postgres(parameters(self.login()), gate=self.gate)
 
     def sql(self, *statements: str) -> list[Sequence[Any]]:
         with psycopg.connect(**self.login(), autocommit=True) as connection:  # type: ignore[arg-type]

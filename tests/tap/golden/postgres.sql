@@ -1,0 +1,84 @@
+-- install 1
+create table if not exists "penstock"."snapshots" (kind text, id text, snapshot text, parent text, stream text, key_shape text, recipe text, gate text, row_count bigint, created_at text, named_at text);
+
+-- found
+create unlogged table "penstock"."found_0a1b2c3d4e5f6071" as select coalesce(n.k0, o.k0) as k0, coalesce(n.k1, o.k1) as k1, case when o.h is null then 'added' when n.h is null then 'removed' else 'changed' end as op from (select m."order id" as k0, m."line" as k1, cast(md5(cast(row('0ec8849d522e55029314176e192bde94', m."order id", m."line", m."amount") as text)) as uuid) as h from "marts"."orders" m where m."order id" is not null and m."line" is not null) n full outer join "penstock"."base_0a1b2c3d4e5f6071" o on n.k0 = o.k0 and n.k1 = o.k1 where n.h is null or o.h is null or n.h <> o.h;
+
+-- without
+delete from "penstock"."found_0a1b2c3d4e5f6071" as f where exists (select 1 from (select k0, k1 from (select m."order id" as k0, m."line" as k1 from "marts"."orders" m where m."order id" is not null and m."line" is not null) g group by k0, k1 having count(*) > 1) r where r.k0 = f.k0 and r.k1 = f.k1);
+
+-- doubled
+select count(*) from (select k0, k1 from "penstock"."found_0a1b2c3d4e5f6071" group by k0, k1 having count(*) > 1) c;
+
+-- delta
+create unlogged table "penstock"."delta_0a1b2c3d4e5f6071" as select row_number() over (order by f.k0, f.k1) as n, case when m."order id" is null then 'removed' when f.op = 'removed' then 'changed' else f.op end as op, f.k0 as k0, f.k1 as k1, cast(md5(cast(row('0ec8849d522e55029314176e192bde94', m."order id", m."line", m."amount") as text)) as uuid) as h, m."order id" as c0, m."line" as c1, m."amount" as c2 from "penstock"."found_0a1b2c3d4e5f6071" f left join "marts"."orders" m on m."order id" = f.k0 and m."line" = f.k1 where m."order id" is not null or f.op <> 'added';
+
+-- delta of the whole model
+create unlogged table "penstock"."delta_0a1b2c3d4e5f6071" as select row_number() over (order by m."order id", m."line") as n, 'added' as op, m."order id" as k0, m."line" as k1, cast(md5(cast(row('0ec8849d522e55029314176e192bde94', m."order id", m."line", m."amount") as text)) as uuid) as h, m."order id" as c0, m."line" as c1, m."amount" as c2 from "marts"."orders" m where m."order id" is not null and m."line" is not null;
+
+-- total
+select count(*), coalesce(sum(case when m."order id" is not null and m."line" is not null then 1 else 0 end), 0) from "marts"."orders" m;
+
+-- key_counts
+select coalesce(sum(r), 0), coalesce(sum(case when k0 is null or k1 is null then r else 0 end), 0), coalesce(sum(case when k0 is null or k1 is null then 0 else r - 1 end), 0) from (select k0, k1, count(*) as r from (select m."order id" as k0, m."line" as k1 from "marts"."orders" m) g group by k0, k1) c;
+
+-- repeated
+select k0, k1 from (select m."order id" as k0, m."line" as k1 from "marts"."orders" m where m."order id" is not null and m."line" is not null) g group by k0, k1 having count(*) > 1;
+
+-- alone
+select * from (select * from (select m.*, count(*) over (partition by m."order id", m."line") as "_penstock_rank" from "marts"."orders" m where m."order id" is not null and m."line" is not null) r where "_penstock_rank" = 1) m;
+
+-- chosen
+select * from (select * from (select m.*, row_number() over (partition by m."order id", m."line" order by m."order id" desc, cast(md5(cast(row('0ec8849d522e55029314176e192bde94', m."order id", m."line", m."amount") as text)) as uuid)) as "_penstock_rank" from "marts"."orders" m where m."order id" is not null and m."line" is not null) r where "_penstock_rank" = 1) m;
+
+-- refused
+select * from (select * from (select m.*, count(*) over (partition by m."order id", m."line") as "_penstock_rank" from "marts"."orders" m where m."order id" is not null and m."line" is not null) r where "_penstock_rank" > 1) m;
+
+-- found among the chosen
+create unlogged table "penstock"."found_0a1b2c3d4e5f6071" as select coalesce(n.k0, o.k0) as k0, coalesce(n.k1, o.k1) as k1, case when o.h is null then 'added' when n.h is null then 'removed' else 'changed' end as op from (select m."order id" as k0, m."line" as k1, cast(md5(cast(row('0ec8849d522e55029314176e192bde94', m."order id", m."line", m."amount") as text)) as uuid) as h from (select * from (select m.*, row_number() over (partition by m."order id", m."line" order by m."order id", cast(md5(cast(row('0ec8849d522e55029314176e192bde94', m."order id", m."line", m."amount") as text)) as uuid)) as "_penstock_rank" from "marts"."orders" m where m."order id" is not null and m."line" is not null) r where "_penstock_rank" = 1) m where m."order id" is not null and m."line" is not null) n full outer join "penstock"."base_0a1b2c3d4e5f6071" o on n.k0 = o.k0 and n.k1 = o.k1 where n.h is null or o.h is null or n.h <> o.h;
+
+-- entries
+select kind, id, snapshot, parent, stream, key_shape, recipe, gate, row_count, created_at, named_at from "penstock"."snapshots";
+
+-- entered
+insert into "penstock"."snapshots" (kind, id, snapshot, parent, stream, key_shape, recipe, gate, row_count, created_at, named_at) values ('making', '0a1b', '2c3d', null, 'it''s a \ name', '[]', 'r', null, 3, '2026-01-01', '2026-01-01');
+
+-- became
+update "penstock"."snapshots" set kind = 'delta', row_count = 3 where kind = 'making' and snapshot = '2c3d';
+
+-- struck
+delete from "penstock"."snapshots" where kind = 'base' and id = '0a1b';
+
+-- named
+update "penstock"."snapshots" set named_at = '2026-01-01' where kind = 'base' and id = '0a1b';
+
+-- first_base 1
+drop table if exists "penstock"."base_0a1b2c3d4e5f6071";
+
+-- first_base 2
+create unlogged table "penstock"."base_0a1b2c3d4e5f6071" as select k0, k1, h from "penstock"."delta_0a1b2c3d4e5f6071";
+
+-- acknowledged 1
+delete from "penstock"."base_0a1b2c3d4e5f6071" as b using "penstock"."delta_0a1b2c3d4e5f6071" as d where b.k0 = d.k0 and b.k1 = d.k1;
+
+-- acknowledged 2
+insert into "penstock"."base_0a1b2c3d4e5f6071" (k0, k1, h) select d.k0, d.k1, d.h from "penstock"."delta_0a1b2c3d4e5f6071" as d where d.op <> 'removed';
+
+-- acknowledged to 1
+delete from "penstock"."base_0a1b2c3d4e5f6071" as b using "penstock"."delta_0a1b2c3d4e5f6071" as d where b.k0 = d.k0 and b.k1 = d.k1 and d.n <= 7;
+
+-- acknowledged to 2
+insert into "penstock"."base_0a1b2c3d4e5f6071" (k0, k1, h) select d.k0, d.k1, d.h from "penstock"."delta_0a1b2c3d4e5f6071" as d where d.op <> 'removed' and d.n <= 7;
+
+-- counted
+select count(*) from "penstock"."base_0a1b2c3d4e5f6071";
+
+-- by_operation
+select op, count(*) from "penstock"."delta_0a1b2c3d4e5f6071" where n <= 7 group by op;
+
+-- dropped
+drop table if exists "penstock"."found_0a1b2c3d4e5f6071";
+
+-- since
+select 1 where 1 < cast('5' as integer);
+

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from tap_warehouse.warehouse import GONE, Frame, Lines, Read
+from tap_warehouse.warehouse import GONE, Column, Frame, Lines, Read
 
 Convert = Callable[[Any], object]
 """What is to become of a value that is not null, before it is written as JSON. None in a list: nothing."""
@@ -69,13 +69,14 @@ class Encoder:
         return _encode({**record, GONE.name: self._gone_at})
 
 
-def selected(read: Read) -> str:
-    """Write the SELECT whose rows an Encoder takes."""
-    columns = [x for _, x in read.fields]
+def selected(read: Read, written: Callable[[Column, str], str] = lambda _column, x: x) -> str:
+    """Write the SELECT whose rows an Encoder takes. `written` says how a column's value, an SQL text, is asked for."""
+    columns = [written(column, x) for column, x in read.fields]
     if read.gone:
+        of = {column.name: column for column, _ in read.fields}
         columns = [
             f"case when {read.gone} then 1 else 0 end",
-            *(f"m.k{place}" for place in range(len(read.keys))),
+            *(written(of[name], f"m.k{place}") for place, name in enumerate(read.keys)),
             *columns,
         ]
     named = ", ".join(f"{x} as f{place}" for place, x in enumerate(columns))

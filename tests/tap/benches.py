@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import psycopg
 
+from tap_warehouse import redshift_session
 from tap_warehouse.catalog import describe_all
 from tap_warehouse.duckdb import DuckDB, Settings
 from tap_warehouse.errors import TapError
@@ -27,10 +28,12 @@ from tap_warehouse.messages import Output
 from tap_warehouse.models import Model, Query, Table
 from tap_warehouse.postgres import Postgres
 from tap_warehouse.postgres_session import parameters
+from tap_warehouse.redshift import Redshift
 from tap_warehouse.run import Run
 from tap_warehouse.signals import StopRequest
 from tap_warehouse.warehouse import Warehouse
 from tests.postgres import PASSWORD, Server
+from tests.tap import redshift_proxy
 from tests.tap.helpers import Message, parsed
 
 Bookmarks = dict[str, Any]
@@ -49,7 +52,12 @@ class Collected(Output):
 class Bench(abc.ABC):
     """One warehouse with an empty place for models. Its clock stands unless a test moves it."""
 
-    types: Mapping[str, str] = {"int": "int", "text": "varchar(100)", "decimal": "decimal(12,2)", "long": "bigint"}
+    types: ClassVar[Mapping[str, str]] = {
+        "int": "int",
+        "text": "varchar(100)",
+        "decimal": "decimal(12,2)",
+        "long": "bigint",
+    }
     """how the warehouse writes the types that the suite uses"""
 
     def __init__(self) -> None:
@@ -219,6 +227,7 @@ class PostgresBench(Bench):
         self.database = f"bench_{secrets.token_hex(6)}"
         with server.connect() as connection:
             connection.execute(f"create database {self.database} template template0")
+            connection.execute(f"alter database {self.database} set search_path = public")  # the user is named penstock
 
     def login(self) -> dict[str, str]:
         """Settings of the tap."""
@@ -236,3 +245,22 @@ class PostgresBench(Bench):
     def stored(self) -> list[str]:
         rows = self.sql("select tablename from pg_tables where schemaname = 'penstock'")
         return [f'penstock."{name}"' for (name,) in rows]
+
+
+class RedshiftBench(PostgresBench):
+    """Redshift's driver and our SQL for it, before PostgreSQL."""
+
+    types: ClassVar = {**Bench.types, "text": "varchar(500)"}
+
+    def __init__(self, server: Server, port: int) -> None:
+        super().__init__(server)
+        redshift_proxy.let_in(server)
+        self._port = port
+
+    def config(self) -> dict[str, Any]:
+        """Settings of the tap."""
+        login = {"user": redshift_proxy.USER, "password": redshift_proxy.PASSWORD}
+        return {"host": "127.0.0.1", "port": self._port, "ssl": False, "database": self.database, **login}
+
+    def open(self) -> Warehouse:
+        return Redshift(redshift_session.parameters(self.config()), fetch_rows=7)

@@ -11,13 +11,16 @@ from typing import Any
 import pytest
 
 from tap_warehouse.errors import Guarded, ReadFault
-from tests.tap.benches import Bench, Bookmarks, DuckBench, PostgresBench, failed, state_of
+from tests.tap.benches import Bench, Bookmarks, DuckBench, PostgresBench, RedshiftBench, failed, state_of
 from tests.tap.helpers import Message, kinds, records
 
 BENCHES: dict[str, Callable[[Path, pytest.FixtureRequest], Bench]] = {
     "duckdb": lambda folder, _request: DuckBench(folder, "local"),
     "duckdb-warehouse": lambda folder, _request: DuckBench(folder, "warehouse"),
     "postgres": lambda _folder, request: PostgresBench(request.getfixturevalue("postgres")),
+    "redshift": lambda _folder, request: RedshiftBench(
+        request.getfixturevalue("postgres"), request.getfixturevalue("redshift_port")
+    ),
 }
 COLUMNS = {"id": "int", "v": "text"}
 SECRET = "hunter2"

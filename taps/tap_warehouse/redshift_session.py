@@ -93,8 +93,9 @@ def code_of(error: BaseException) -> str:
 
 def words_of(error: BaseException) -> str:
     """Return the message on one line."""
-    given = error.args[0] if error.args else error
-    return " ".join(str(given.get("M", "") if isinstance(given, dict) else given).split())
+    given = error.args[0] if error.args else None
+    words = str(given.get("M", "")) if isinstance(given, dict) else ": ".join(map(str, error.args)) or str(error)
+    return " ".join(words.split())
 
 
 def said(error: BaseException) -> str:

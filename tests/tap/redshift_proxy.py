@@ -7,6 +7,7 @@ PostgreSQL takes and Redshift does not is for the test of the statements to find
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import struct
 import threading
 from collections.abc import Iterator
@@ -20,10 +21,10 @@ _TLS_REQUEST = struct.pack("!I", 80877103)
 
 
 def let_in(server: Server) -> None:
-    """Let the user in by a password that is hashed as Redshift's are."""
+    """Let users named redshift... in by a password that is hashed as Redshift's are."""
     rules = server.folder / "data" / "pg_hba.conf"
     if USER not in rules.read_text("utf-8"):
-        rules.write_text(f"local all {USER} md5\n{rules.read_text('utf-8')}", "utf-8")
+        rules.write_text(f"local all /^{USER} md5\n{rules.read_text('utf-8')}", "utf-8")
         with server.connect() as connection:
             connection.execute("set password_encryption = md5")
             connection.execute(f"create role {USER} superuser login password '{PASSWORD}'")
@@ -37,10 +38,8 @@ def proxy(server: Server) -> Iterator[int]:
     path = str(server.folder / ".s.PGSQL.5432")
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError), contextlib.closing(writer):
             await _served(reader, writer, path)
-        except (OSError, asyncio.IncompleteReadError):
-            writer.close()
 
     listening = loop.run_until_complete(asyncio.start_server(serve, "127.0.0.1", 0))
     thread = threading.Thread(target=loop.run_forever, daemon=True)
@@ -74,7 +73,8 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     while data := await reader.read(1 << 16):
         writer.write(data)
         await writer.drain()
-    writer.close()
+    if writer.can_write_eof():
+        writer.write_eof()
 
 
 async def _served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> None:
@@ -83,13 +83,21 @@ async def _served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pa
     fields = start[4:].split(b"\0")
     kept = [k + b"\0" + v + b"\0" for k, v in zip(fields[::2], fields[1::2], strict=False) if k in _KEEP]
     server_reader, server_writer = await asyncio.open_unix_connection(path)
-    server_writer.write(_framed(start[:4] + b"".join(kept) + b"\0"))
-    up = asyncio.create_task(_pump(reader, server_writer))
+    with contextlib.closing(server_writer):
+        server_writer.write(_framed(start[:4] + b"".join(kept) + b"\0"))
+        up = asyncio.create_task(_pump(reader, server_writer))
+        try:
+            await _greeted(server_reader, writer)
+            await _pump(server_reader, writer)
+        finally:
+            up.cancel()
+            await asyncio.gather(up, return_exceptions=True)
+
+
+async def _greeted(server_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     kind = b""
     while kind not in {b"Z", b"E"}:  # the greeting ends with ReadyForQuery, or with an error
         kind, body = await server_reader.readexactly(1), await _message(server_reader)
         if kind == b"S" and body.startswith(b"server_version\0"):
             body = b"server_version\x008.0.2\0"
         writer.write(kind + _framed(body))
-    await _pump(server_reader, writer)
-    await up

@@ -2,7 +2,7 @@
 create table if not exists "penstock"."snapshots" (kind text, id text, snapshot text, parent text, stream text, key_shape text, recipe text, gate text, row_count bigint, created_at text, named_at text);
 
 -- found
-create unlogged table "penstock"."found_0a1b2c3d4e5f6071" as select coalesce(n.k0, o.k0) as k0, coalesce(n.k1, o.k1) as k1, case when o.h is null then 'added' when n.h is null then 'removed' else 'changed' end as op from (select m."order id" as k0, m."line" as k1, cast(md5(cast(row('0ec8849d522e55029314176e192bde94', m."order id", m."line", m."amount") as text)) as uuid) as h from "marts"."orders" m where m."order id" is not null and m."line" is not null) n full outer join "penstock"."base_0a1b2c3d4e5f6071" o on n.k0 = o.k0 and n.k1 = o.k1 where n.h is null or o.h is null or n.h <> o.h;
+create unlogged table "penstock"."found_0a1b2c3d4e5f6071" as select coalesce(n.k0, o.k0) as k0, coalesce(n.k1, o.k1) as k1, case when o.k0 is null then 'added' when n.k0 is null then 'removed' else 'changed' end as op from (select m."order id" as k0, m."line" as k1, cast(md5(cast(row('0ec8849d522e55029314176e192bde94', m."order id", m."line", m."amount") as text)) as uuid) as h from "marts"."orders" m where m."order id" is not null and m."line" is not null) n full outer join "penstock"."base_0a1b2c3d4e5f6071" o on n.k0 = o.k0 and n.k1 = o.k1 where n.k0 is null or o.k0 is null or o.h is null or n.h <> o.h;
 
 -- without
 delete from "penstock"."found_0a1b2c3d4e5f6071" as f where exists (select 1 from (select k0, k1 from (select m."order id" as k0, m."line" as k1 from "marts"."orders" m where m."order id" is not null and m."line" is not null) g group by k0, k1 having count(*) > 1) r where r.k0 = f.k0 and r.k1 = f.k1);
@@ -35,13 +35,28 @@ select * from (select * from (select m.*, row_number() over (partition by m."ord
 select * from (select * from (select m.*, count(*) over (partition by m."order id", m."line") as "_penstock_rank" from "marts"."orders" m where m."order id" is not null and m."line" is not null) r where "_penstock_rank" > 1) m;
 
 -- found among the chosen
-create unlogged table "penstock"."found_0a1b2c3d4e5f6071" as select coalesce(n.k0, o.k0) as k0, coalesce(n.k1, o.k1) as k1, case when o.h is null then 'added' when n.h is null then 'removed' else 'changed' end as op from (select m."order id" as k0, m."line" as k1, cast(md5(cast(row('0ec8849d522e55029314176e192bde94', m."order id", m."line", m."amount") as text)) as uuid) as h from (select * from (select m.*, row_number() over (partition by m."order id", m."line" order by m."order id", cast(md5(cast(row('0ec8849d522e55029314176e192bde94', m."order id", m."line", m."amount") as text)) as uuid)) as "_penstock_rank" from "marts"."orders" m where m."order id" is not null and m."line" is not null) r where "_penstock_rank" = 1) m where m."order id" is not null and m."line" is not null) n full outer join "penstock"."base_0a1b2c3d4e5f6071" o on n.k0 = o.k0 and n.k1 = o.k1 where n.h is null or o.h is null or n.h <> o.h;
+create unlogged table "penstock"."found_0a1b2c3d4e5f6071" as select coalesce(n.k0, o.k0) as k0, coalesce(n.k1, o.k1) as k1, case when o.k0 is null then 'added' when n.k0 is null then 'removed' else 'changed' end as op from (select m."order id" as k0, m."line" as k1, cast(md5(cast(row('0ec8849d522e55029314176e192bde94', m."order id", m."line", m."amount") as text)) as uuid) as h from (select * from (select m.*, row_number() over (partition by m."order id", m."line" order by m."order id", cast(md5(cast(row('0ec8849d522e55029314176e192bde94', m."order id", m."line", m."amount") as text)) as uuid)) as "_penstock_rank" from "marts"."orders" m where m."order id" is not null and m."line" is not null) r where "_penstock_rank" = 1) m where m."order id" is not null and m."line" is not null) n full outer join "penstock"."base_0a1b2c3d4e5f6071" o on n.k0 = o.k0 and n.k1 = o.k1 where n.k0 is null or o.k0 is null or o.h is null or n.h <> o.h;
 
 -- entries
 select kind, id, snapshot, parent, stream, key_shape, recipe, gate, row_count, created_at, named_at from "penstock"."snapshots";
 
 -- entered
 insert into "penstock"."snapshots" (kind, id, snapshot, parent, stream, key_shape, recipe, gate, row_count, created_at, named_at) values ('making', '0a1b', '2c3d', null, 'it''s a \ name', '[]', 'r', null, 3, '2026-01-01', '2026-01-01');
+
+-- entered with a count
+insert into "penstock"."snapshots" (kind, id, snapshot, parent, stream, key_shape, recipe, gate, row_count, created_at, named_at) select 'making', '0a1b', '2c3d', null, 'it''s a \ name', '[]', 'r', null, count(*), '2026-01-01', '2026-01-01' from "penstock"."base_0a1b2c3d4e5f6071";
+
+-- superseded 1
+delete from "penstock"."snapshots" where kind = 'base' and id = '0a1b';
+
+-- superseded 2
+update "penstock"."snapshots" set kind = 'spent' where kind = 'delta' and id = '0a1b';
+
+-- doubted 1
+update "penstock"."base_0a1b2c3d4e5f6071" as b set h = null where exists (select 1 from "penstock"."delta_0a1b2c3d4e5f6071" d where b.k0 = d.k0 and b.k1 = d.k1 and d.n > 7);
+
+-- doubted 2
+insert into "penstock"."base_0a1b2c3d4e5f6071" (k0, k1) select d.k0, d.k1 from "penstock"."delta_0a1b2c3d4e5f6071" d where d.n > 7 and not exists (select 1 from "penstock"."base_0a1b2c3d4e5f6071" b where b.k0 = d.k0 and b.k1 = d.k1);
 
 -- became
 update "penstock"."snapshots" set kind = 'delta', row_count = 3 where kind = 'making' and snapshot = '2c3d';

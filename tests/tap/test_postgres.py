@@ -25,7 +25,8 @@ from tap_warehouse.sqltext import one_query
 from tap_warehouse.warehouse import Column, Read
 from tests.postgres import Server, eventually
 from tests.tap import golden
-from tests.tap.benches import PostgresBench, state_of
+from tests.tap.benches import state_of
+from tests.tap.benches_postgres import PostgresBench
 from tests.tap.helpers import kinds, parsed, records
 
 SECRET = "hunter2-very-secret"

@@ -25,7 +25,8 @@ from tap_warehouse.redshift_types import RedshiftType, asked, hashed
 from tap_warehouse.warehouse import Column
 from tests.postgres import Server, eventually
 from tests.tap import golden
-from tests.tap.benches import RedshiftBench, state_of
+from tests.tap.benches import state_of
+from tests.tap.benches_redshift import RedshiftBench
 from tests.tap.helpers import kinds, parsed, records
 
 SECRET = "hunter2-very-secret"
@@ -131,7 +132,7 @@ VALUES = [
 @pytest.mark.parametrize(("expression", "expected", "kind"), VALUES, ids=[value[0][:40] for value in VALUES])
 def test_every_type_keeps_its_value(bench: RedshiftBench, expression: str, expected: Any, kind: str) -> None:
     for change in ("full", "snapshot"):
-        model = Model("t", Query(f"select 1 as id, {expression} as v", "sql"), ("id",), change=change)  # type: ignore[arg-type]
+        model = Model("t", Query(f"select 1 as id, {expression} as v", "sql"), ("id",), change=change)
         messages = bench.run(model)
         [record] = records(messages)
         assert record["v"] == expected

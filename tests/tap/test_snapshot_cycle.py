@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 from collections.abc import Callable, Sequence
@@ -11,16 +12,25 @@ from typing import Any
 import pytest
 
 from tap_warehouse.errors import Guarded, ReadFault
-from tests.tap.benches import Bench, Bookmarks, DuckBench, PostgresBench, RedshiftBench, failed, state_of
+from tests.tap.benches import Bench, Bookmarks, DuckBench, failed, state_of
+from tests.tap.benches_postgres import PostgresBench
 from tests.tap.helpers import Message, kinds, records
+
+
+def redshift_bench(_folder: Path, request: pytest.FixtureRequest) -> Bench:
+    """Make one where the driver is installed."""
+    port = request.getfixturevalue("redshift_port")
+    bench: Bench = importlib.import_module("tests.tap.benches_redshift").RedshiftBench(
+        request.getfixturevalue("postgres"), port
+    )
+    return bench
+
 
 BENCHES: dict[str, Callable[[Path, pytest.FixtureRequest], Bench]] = {
     "duckdb": lambda folder, _request: DuckBench(folder, "local"),
     "duckdb-warehouse": lambda folder, _request: DuckBench(folder, "warehouse"),
     "postgres": lambda _folder, request: PostgresBench(request.getfixturevalue("postgres")),
-    "redshift": lambda _folder, request: RedshiftBench(
-        request.getfixturevalue("postgres"), request.getfixturevalue("redshift_port")
-    ),
+    "redshift": redshift_bench,
 }
 COLUMNS = {"id": "int", "v": "text"}
 SECRET = "hunter2"

@@ -120,8 +120,6 @@ class Snapshots:
             self._log.warning("%s: the snapshot that the state names is not here: reading all of it", model.name)
         elif base.key_shape != shape.key_shape:
             self._log.warning("%s: the primary key is another one since the last snapshot: reading all", model.name)
-        elif self._count(self._statements.table("base", base.id)) != base.rows:
-            self._log.warning("%s: the last snapshot is lost or damaged: reading all of the model", model.name)
         else:
             self._warehouse.execute([self._statements.named(base.id, self._stamp())])
             return base
@@ -136,11 +134,23 @@ class Snapshots:
             delta = next((delta for delta in deltas if delta.snapshot == mark.snapshot), None)
             if delta is None or (delta.parent is not None and (base is None or base.snapshot != delta.parent)):
                 return None  # a delta fits one version of the base; that of a whole model makes a new one
+            if not self._intact(delta) or not (base is None or delta.parent is None or self._intact(base)):
+                return None
             deltas.remove(delta)
             base = self._acknowledge(base, delta, mark)
+        elif not self._intact(base):
+            return None
         for delta in deltas:
-            base = base and self._doubt(base, delta, 0)
+            base = self._doubt(base, delta, 0) if base is not None and self._intact(delta) else None
         return base
+
+    def _intact(self, entry: Entry) -> bool:
+        """Tell whether a table holds as many rows as the registry says. To be asked before the table is built upon."""
+        table = self._statements.table(entry.kind, entry.id if entry.kind == "base" else entry.snapshot)
+        intact = self._count(table) == entry.rows
+        if not intact:
+            self._log.warning("%s: what was kept of its last snapshots is lost or damaged", entry.stream)
+        return intact
 
     def _acknowledge(self, base: Entry | None, delta: Entry, mark: Mark) -> Entry | None:
         """Bring the delta, or its first rows, into the base; None when another run had begun to."""

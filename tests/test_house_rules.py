@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import re
 import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
 import penstock
@@ -13,6 +16,7 @@ from bench import branches
 from target_hubspot.target import TargetHubSpot
 
 ROOT = Path(__file__).resolve().parents[1]
+DRIVERS = {"duckdb": "duckdb", "postgres": "psycopg", "redshift": "redshift_connector"}
 VENDORS = re.compile(r"salesforce|hubspot|intercom", re.IGNORECASE)
 
 
@@ -87,6 +91,20 @@ def test_meltano_knows_every_setting_of_a_target() -> None:
     properties = TargetHubSpot.config_jsonschema["properties"]
     secret = {name: bool(schema.get("secret", False)) for name, schema in properties.items()}
     assert told == secret | {"stream_maps": False, "stream_map_config": False}
+
+
+@pytest.mark.parametrize("warehouse", ["duckdb", "postgres", "redshift"])
+def test_meltano_knows_every_setting_of_a_tap(warehouse: str) -> None:
+    """And which of them are secret, so that it does not print them."""
+    if importlib.util.find_spec(DRIVERS[warehouse]) is None:
+        pytest.skip(f"{DRIVERS[warehouse]} is not installed")
+    module = importlib.import_module(f"tap_warehouse.{warehouse}")
+    [tap] = [each for each in vars(module).values() if getattr(each, "name", None) == f"tap-{warehouse}"]
+    extractors = yaml.safe_load((ROOT / "meltano.yml").read_text("utf-8"))["plugins"]["extractors"]
+    [stanza] = [each for each in extractors if each["name"] == tap.name]
+    told = {each["name"]: (each["kind"], each.get("sensitive", False)) for each in stanza["settings"]}
+    properties = tap.config_jsonschema["properties"]
+    assert told == {name: (schema["type"], bool(schema.get("secret"))) for name, schema in properties.items()}
 
 
 def test_no_tracked_file_is_a_secret_or_a_database() -> None:

@@ -130,25 +130,27 @@ class Snapshots:
         entries = [entry for entry in self._entries() if entry.id == mark.id]
         base = next((entry for entry in entries if entry.kind == "base"), None)
         deltas = [entry for entry in entries if entry.kind == "delta"]
-        if not all(self._whole_table(entry) for entry in ([base] if base else []) + deltas):
-            return None  # before anything is built on it: its row count would be written anew
         if base is None or base.snapshot != mark.version:
             delta = next((delta for delta in deltas if delta.snapshot == mark.snapshot), None)
             if delta is None or (delta.parent is not None and (base is None or base.snapshot != delta.parent)):
                 return None  # a delta fits one version of the base; that of a whole model makes a new one
+            if not self._intact(delta) or not (base is None or delta.parent is None or self._intact(base)):
+                return None
             deltas.remove(delta)
             base = self._acknowledge(base, delta, mark)
+        elif not self._intact(base):
+            return None
         for delta in deltas:
-            base = base and self._doubt(base, delta, 0)
+            base = self._doubt(base, delta, 0) if base is not None and self._intact(delta) else None
         return base
 
-    def _whole_table(self, entry: Entry) -> bool:
-        """Tell whether a table still holds as many rows as the registry says."""
-        name = entry.id if entry.kind == "base" else entry.snapshot
-        if self._count(self._statements.table(entry.kind, name)) == entry.rows:
-            return True
-        self._log.warning("%s: a table of its last snapshot is lost or damaged", entry.stream)
-        return False
+    def _intact(self, entry: Entry) -> bool:
+        """Tell whether a table holds as many rows as the registry says. To be asked before the table is built upon."""
+        table = self._statements.table(entry.kind, entry.id if entry.kind == "base" else entry.snapshot)
+        intact = self._count(table) == entry.rows
+        if not intact:
+            self._log.warning("%s: what was kept of its last snapshots is lost or damaged", entry.stream)
+        return intact
 
     def _acknowledge(self, base: Entry | None, delta: Entry, mark: Mark) -> Entry | None:
         """Bring the delta, or its first rows, into the base; None when another run had begun to."""

@@ -6,8 +6,9 @@ PostgreSQL takes and Redshift does not is for the test of the statements to find
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import socket
+import socketserver
 import struct
 import threading
 from collections.abc import Iterator
@@ -34,70 +35,74 @@ def let_in(server: Server) -> None:
 @contextmanager
 def proxy(server: Server) -> Iterator[int]:
     """Listen on a port of loopback for the length of the block."""
-    loop = asyncio.new_event_loop()
     path = str(server.folder / ".s.PGSQL.5432")
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError), contextlib.closing(writer):
-            await _served(reader, writer, path)
+    class Connection(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError, EOFError), socket.socket(socket.AF_UNIX) as upstream:
+                _served(self.request, upstream, path)
 
-    listening = loop.run_until_complete(asyncio.start_server(serve, "127.0.0.1", 0))
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
+    class Listening(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        block_on_close = False
+
+    with Listening(("127.0.0.1", 0), Connection) as listening:
+        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield listening.server_address[1]
+        finally:
+            listening.shutdown()
+            thread.join()
+
+
+def _served(client: socket.socket, upstream: socket.socket, path: str) -> None:
+    while (start := _message(client)) == _TLS_REQUEST:
+        client.sendall(b"N")
+    fields = start[4:].split(b"\0")
+    kept = [k + b"\0" + v + b"\0" for k, v in zip(fields[::2], fields[1::2], strict=False) if k in _KEEP]
+    upstream.connect(path)
+    upstream.sendall(_framed(start[:4] + b"".join(kept) + b"\0"))
+    up = threading.Thread(target=_pump, args=(client, upstream), daemon=True)
+    up.start()
     try:
-        yield listening.sockets[0].getsockname()[1]
+        _greeted(upstream, client)
+        _pump(upstream, client)
     finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        listening.close()
-        loop.run_until_complete(_ended())
-        loop.close()
+        with contextlib.suppress(OSError):
+            client.shutdown(socket.SHUT_RDWR)
+        up.join()
 
 
-async def _ended() -> None:
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+def _greeted(upstream: socket.socket, client: socket.socket) -> None:
+    kind = b""
+    while kind not in {b"Z", b"E"}:  # the greeting ends with ReadyForQuery, or with an error
+        kind, body = _exactly(upstream, 1), _message(upstream)
+        if kind == b"S" and body.startswith(b"server_version\0"):
+            body = b"server_version\x008.0.2\0"
+        client.sendall(kind + _framed(body))
 
 
-async def _message(reader: asyncio.StreamReader) -> bytes:
-    return await reader.readexactly(struct.unpack("!I", await reader.readexactly(4))[0] - 4)
+def _exactly(one: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        piece = one.recv(size - len(data))
+        if not piece:
+            raise EOFError
+        data += piece
+    return data
+
+
+def _message(one: socket.socket) -> bytes:
+    return _exactly(one, struct.unpack("!I", _exactly(one, 4))[0] - 4)
 
 
 def _framed(body: bytes) -> bytes:
     return struct.pack("!I", len(body) + 4) + body
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(1 << 16):
-        writer.write(data)
-        await writer.drain()
-    if writer.can_write_eof():
-        writer.write_eof()
-
-
-async def _served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> None:
-    while (start := await _message(reader)) == _TLS_REQUEST:
-        writer.write(b"N")
-    fields = start[4:].split(b"\0")
-    kept = [k + b"\0" + v + b"\0" for k, v in zip(fields[::2], fields[1::2], strict=False) if k in _KEEP]
-    server_reader, server_writer = await asyncio.open_unix_connection(path)
-    with contextlib.closing(server_writer):
-        server_writer.write(_framed(start[:4] + b"".join(kept) + b"\0"))
-        up = asyncio.create_task(_pump(reader, server_writer))
-        try:
-            await _greeted(server_reader, writer)
-            await _pump(server_reader, writer)
-        finally:
-            up.cancel()
-            await asyncio.gather(up, return_exceptions=True)
-
-
-async def _greeted(server_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    kind = b""
-    while kind not in {b"Z", b"E"}:  # the greeting ends with ReadyForQuery, or with an error
-        kind, body = await server_reader.readexactly(1), await _message(server_reader)
-        if kind == b"S" and body.startswith(b"server_version\0"):
-            body = b"server_version\x008.0.2\0"
-        writer.write(kind + _framed(body))
+def _pump(one: socket.socket, other: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := one.recv(1 << 16):
+            other.sendall(data)
+        other.shutdown(socket.SHUT_WR)

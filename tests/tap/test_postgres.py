@@ -23,9 +23,10 @@ from tap_warehouse.postgres import Postgres, PostgresDialect, TapPostgres
 from tap_warehouse.postgres_session import parameters
 from tap_warehouse.sqltext import one_query
 from tap_warehouse.warehouse import Column, Read
-from tests.postgres import Server, eventually
+from tests.postgres import Server, eventually, running
 from tests.tap import golden
-from tests.tap.benches import PostgresBench, state_of
+from tests.tap.benches import state_of
+from tests.tap.benches_postgres import PostgresBench
 from tests.tap.helpers import kinds, parsed, records
 
 SECRET = "hunter2-very-secret"
@@ -523,3 +524,27 @@ def test_the_test_option_prints_the_grants(tmp_path: Path, bench: PostgresBench)
 def test_secrets_are_marked() -> None:
     properties = TapPostgres.config_jsonschema["properties"]
     assert {name for name, schema in properties.items() if schema.get("secret")} == {"password", "sslpassword", "dsn"}
+
+
+# A crash of the server
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_a_crash_of_the_server_costs_one_complete_read(acknowledged: bool) -> None:
+    """It empties unlogged tables: a base, or what the returning STATE makes a base of."""
+    with running(fsync="on") as server:
+        bench = PostgresBench(server)
+        bench.table("t", {"id": "int", "v": "text"}, [(1, "a"), (2, "b")])
+        bench.sql("checkpoint")
+        state = state_of(bench.run(bench.model("t")))
+        if acknowledged:
+            state = state_of(bench.run(bench.model("t"), state=state))
+        bench.sql("delete from t where id = 1")
+        removed = bench.run(bench.model("t"), state=state)
+        server.stop()
+        server.start_again()
+        for given in (state, state_of(removed)):
+            messages = bench.run(bench.model("t"), state=given)
+            assert kinds(messages)[-2:] == ["ACTIVATE_VERSION", "STATE"]
+            assert records(messages) == [{"id": 2, "v": "b"}]
+        assert records(bench.run(bench.model("t"), state=state_of(messages))) == []

@@ -25,7 +25,8 @@ from tap_warehouse.redshift_types import RedshiftType, asked, hashed
 from tap_warehouse.warehouse import Column
 from tests.postgres import Server, eventually
 from tests.tap import golden
-from tests.tap.benches import RedshiftBench, state_of
+from tests.tap.benches import state_of
+from tests.tap.benches_redshift import RedshiftBench
 from tests.tap.helpers import kinds, parsed, records
 
 SECRET = "hunter2-very-secret"

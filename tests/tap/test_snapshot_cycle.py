@@ -2,64 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-import json
 import logging
-from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tap_warehouse.errors import Guarded, ReadFault
-from tests.tap.benches import Bench, Bookmarks, DuckBench, failed, state_of
-from tests.tap.benches_postgres import PostgresBench
-from tests.tap.helpers import Message, kinds, records
-
-
-def redshift_bench(_folder: Path, request: pytest.FixtureRequest) -> Bench:
-    """Make one where the driver is installed."""
-    port = request.getfixturevalue("redshift_port")
-    bench: Bench = importlib.import_module("tests.tap.benches_redshift").RedshiftBench(
-        request.getfixturevalue("postgres"), port
-    )
-    return bench
-
-
-BENCHES: dict[str, Callable[[Path, pytest.FixtureRequest], Bench]] = {
-    "duckdb": lambda folder, _request: DuckBench(folder, "local"),
-    "duckdb-warehouse": lambda folder, _request: DuckBench(folder, "warehouse"),
-    "postgres": lambda _folder, request: PostgresBench(request.getfixturevalue("postgres")),
-    "redshift": redshift_bench,
-}
-COLUMNS = {"id": "int", "v": "text"}
-SECRET = "hunter2"
-
-
-@pytest.fixture(params=BENCHES)
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
-    return BENCHES[request.param](tmp_path, request)
-
-
-def told(messages: Sequence[Message], key: str = "id") -> list[str]:
-    """Each record in short: `1=x`, `2 gone`, `3 refused`."""
-    short = []
-    for record in records(messages):
-        if record.get("_sdc_deleted_at"):
-            short.append(f"{record[key]} gone")
-        elif "_penstock_refused" in record:
-            short.append(f"{record[key]} refused")
-        else:
-            short.append(f"{record[key]}={record.get('v')}")
-    return short
-
-
-def started(
-    bench: Bench, rows: Sequence[Sequence[object]] = ((1, "a"), (2, "b"), (3, "c")), **options: Any
-) -> Bookmarks:
-    """A table, a first run, and its last STATE."""
-    bench.table("t", COLUMNS, rows)
-    return state_of(bench.run(bench.model("t", **options)))
+from tap_warehouse.errors import Guarded
+from tests.tap.benches import Bench, failed, state_of
+from tests.tap.helpers import kinds, records
+from tests.tap.story import COLUMNS, started, told
 
 
 def test_the_first_run_emits_everything_and_says_so(bench: Bench) -> None:
@@ -368,83 +319,3 @@ def test_old_tables_are_dropped(bench: Bench) -> None:
     assert len(bench.bases()) == 1
     assert len([table for table in bench.stored() if "delta_" in table]) <= 2
     assert not [table for table in bench.stored() if "found_" in table]
-
-
-def test_a_where_and_columns_of_the_model(bench: Bench) -> None:
-    bench.table("t", {**COLUMNS, "w": "int"}, [(1, "a", 1), (2, "b", 2)])
-    model = bench.model("t", where="w > 1 -- a comment", columns=("id", "v"))
-    messages = bench.run(model)
-    assert records(messages) == [{"id": 2, "v": "b"}]
-    bench.sql(f"update {bench.name('t')} set w = w + 1")
-    assert told(bench.run(model, state=state_of(messages))) == ["1=a"]
-
-
-def test_a_trial_leaves_the_bookmark(bench: Bench) -> None:
-    state = started(bench)
-    messages = bench.run(bench.model("t", limit=2), state=state)
-    assert len(records(messages)) == 2
-    assert state_of(messages)["bookmarks"]["t"]["snapshot"] == state["bookmarks"]["t"]["snapshot"]
-    assert "ACTIVATE_VERSION" not in kinds(messages)
-
-
-# Full and incremental
-
-
-def test_full_emits_everything_every_time(bench: Bench) -> None:
-    bench.table("t", COLUMNS, [(1, "a"), (2, "b")])
-    state: Bookmarks = {}
-    for _ in range(2):
-        messages = bench.run(bench.model("t", change="full"), state=state)
-        state = state_of(messages)
-        assert sorted(told(messages)) == ["1=a", "2=b"]
-        assert kinds(messages)[-2] == "ACTIVATE_VERSION"
-
-
-def test_incremental_goes_on_from_its_bookmark_ties_included(bench: Bench) -> None:
-    bench.table("t", {"id": "int", "seen": "long"}, [(1, 10), (2, 20), (3, 20)])
-    model = bench.model("t", change="incremental", replication_key="seen")
-    first = bench.run(model)
-    assert records(first)[0]["id"] == 1
-    assert kinds(first)[-2] == "ACTIVATE_VERSION"
-    assert state_of(first)["bookmarks"]["t"]["replication_key_value"] == 20
-    bench.insert("t", [(4, 20), (5, 30), (6, 5)])
-    second = bench.run(model, state=state_of(first))
-    assert sorted(record["id"] for record in records(second)) == [2, 3, 4, 5]
-    assert "ACTIVATE_VERSION" not in kinds(second)
-
-
-def test_incremental_bookmarks_only_where_the_value_changes(bench: Bench) -> None:
-    bench.table("t", {"id": "int", "seen": "decimal"}, [(i, f"{i // 3}.50") for i in range(9)])
-    model = bench.model("t", change="incremental", replication_key="seen")
-    messages = bench.run(model, state_every=1)
-    values = [
-        message["value"]["bookmarks"]["t"]["replication_key_value"]
-        for message in messages
-        if message["type"] == "STATE"
-    ]
-    assert values == ["0.50", "1.50", "2.50"]
-    again = bench.run(model, state=state_of(messages, 1))
-    assert sorted(record["id"] for record in records(again)) == [3, 4, 5, 6, 7, 8]
-
-
-def test_a_row_without_a_replication_key_comes_at_every_run(bench: Bench) -> None:
-    bench.table("t", {"id": "int", "seen": "long"}, [(1, None), (2, 20)])
-    model = bench.model("t", change="incremental", replication_key="seen")
-    state = state_of(bench.run(model))
-    bench.insert("t", [(3, 30)])
-    assert sorted(record["id"] for record in records(bench.run(model, state=state))) == [1, 2, 3]
-
-
-# Failure
-
-
-def test_a_read_that_fails_in_the_middle_closes_nothing_and_quotes_no_row(bench: Bench) -> None:
-    bench.table("t", COLUMNS, [(i, str(i)) for i in range(50)])
-    bench.insert("t", [(50, SECRET)])
-    model = bench.query("q", "select id, cast(v as int) as n from {t}", change="full")
-    error = failed(bench, ReadFault, model, check_keys=False)
-    assert SECRET not in str(error)
-    assert "ACTIVATE_VERSION" not in kinds(bench.last)
-    snapshot = bench.query("q", "select id, cast(v as int) as n from {t}", change="snapshot")
-    assert SECRET not in str(failed(bench, ReadFault, snapshot))
-    assert SECRET not in json.dumps(bench.last)

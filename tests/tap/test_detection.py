@@ -1,0 +1,90 @@
+"""Options of models, full and incremental reads, and a read that fails, the same in every warehouse. See `benches`."""
+
+from __future__ import annotations
+
+import json
+
+from tap_warehouse.errors import ReadFault
+from tests.tap.benches import Bench, Bookmarks, failed, state_of
+from tests.tap.helpers import kinds, records
+from tests.tap.story import COLUMNS, SECRET, started, told
+
+
+def test_a_where_and_columns_of_the_model(bench: Bench) -> None:
+    bench.table("t", {**COLUMNS, "w": "int"}, [(1, "a", 1), (2, "b", 2)])
+    model = bench.model("t", where="w > 1 -- a comment", columns=("id", "v"))
+    messages = bench.run(model)
+    assert records(messages) == [{"id": 2, "v": "b"}]
+    bench.sql(f"update {bench.name('t')} set w = w + 1")
+    assert told(bench.run(model, state=state_of(messages))) == ["1=a"]
+
+
+def test_a_trial_leaves_the_bookmark(bench: Bench) -> None:
+    state = started(bench)
+    messages = bench.run(bench.model("t", limit=2), state=state)
+    assert len(records(messages)) == 2
+    assert state_of(messages)["bookmarks"]["t"]["snapshot"] == state["bookmarks"]["t"]["snapshot"]
+    assert "ACTIVATE_VERSION" not in kinds(messages)
+
+
+# Full and incremental
+
+
+def test_full_emits_everything_every_time(bench: Bench) -> None:
+    bench.table("t", COLUMNS, [(1, "a"), (2, "b")])
+    state: Bookmarks = {}
+    for _ in range(2):
+        messages = bench.run(bench.model("t", change="full"), state=state)
+        state = state_of(messages)
+        assert sorted(told(messages)) == ["1=a", "2=b"]
+        assert kinds(messages)[-2] == "ACTIVATE_VERSION"
+
+
+def test_incremental_goes_on_from_its_bookmark_ties_included(bench: Bench) -> None:
+    bench.table("t", {"id": "int", "seen": "long"}, [(1, 10), (2, 20), (3, 20)])
+    model = bench.model("t", change="incremental", replication_key="seen")
+    first = bench.run(model)
+    assert records(first)[0]["id"] == 1
+    assert kinds(first)[-2] == "ACTIVATE_VERSION"
+    assert state_of(first)["bookmarks"]["t"]["replication_key_value"] == 20
+    bench.insert("t", [(4, 20), (5, 30), (6, 5)])
+    second = bench.run(model, state=state_of(first))
+    assert sorted(record["id"] for record in records(second)) == [2, 3, 4, 5]
+    assert "ACTIVATE_VERSION" not in kinds(second)
+
+
+def test_incremental_bookmarks_only_where_the_value_changes(bench: Bench) -> None:
+    bench.table("t", {"id": "int", "seen": "decimal"}, [(i, f"{i // 3}.50") for i in range(9)])
+    model = bench.model("t", change="incremental", replication_key="seen")
+    messages = bench.run(model, state_every=1)
+    values = [
+        message["value"]["bookmarks"]["t"]["replication_key_value"]
+        for message in messages
+        if message["type"] == "STATE"
+    ]
+    assert values == ["0.50", "1.50", "2.50"]
+    again = bench.run(model, state=state_of(messages, 1))
+    assert sorted(record["id"] for record in records(again)) == [3, 4, 5, 6, 7, 8]
+
+
+def test_a_row_without_a_replication_key_comes_at_every_run(bench: Bench) -> None:
+    bench.table("t", {"id": "int", "seen": "long"}, [(1, None), (2, 20)])
+    model = bench.model("t", change="incremental", replication_key="seen")
+    state = state_of(bench.run(model))
+    bench.insert("t", [(3, 30)])
+    assert sorted(record["id"] for record in records(bench.run(model, state=state))) == [1, 2, 3]
+
+
+# Failure
+
+
+def test_a_read_that_fails_in_the_middle_closes_nothing_and_quotes_no_row(bench: Bench) -> None:
+    bench.table("t", COLUMNS, [(i, str(i)) for i in range(50)])
+    bench.insert("t", [(50, SECRET)])
+    model = bench.query("q", "select id, cast(v as int) as n from {t}", change="full")
+    error = failed(bench, ReadFault, model, check_keys=False)
+    assert SECRET not in str(error)
+    assert "ACTIVATE_VERSION" not in kinds(bench.last)
+    snapshot = bench.query("q", "select id, cast(v as int) as n from {t}", change="snapshot")
+    assert SECRET not in str(failed(bench, ReadFault, snapshot))
+    assert SECRET not in json.dumps(bench.last)

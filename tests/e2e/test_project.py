@@ -13,7 +13,12 @@ import yaml
 
 from bench.plugins import ROOT
 
-PLUGINS = [("extractors", "tap-duckdb", "tap_warehouse.duckdb"), ("loaders", "target-hubspot", "target_hubspot.target")]
+PLUGINS = [
+    ("extractors", "tap-duckdb", "tap_warehouse.duckdb"),
+    ("extractors", "tap-postgres", "tap_warehouse.postgres"),
+    ("extractors", "tap-redshift", "tap_warehouse.redshift"),
+    ("loaders", "target-hubspot", "target_hubspot.target"),
+]
 
 
 def about(executable: str) -> dict[str, object]:

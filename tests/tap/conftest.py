@@ -7,10 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from demo.fakesnow import FakeSnow
+from demo.fakesnow import running as running_fakesnow
 from tests.postgres import Server
 from tests.tap.redshift_proxy import proxy
 
 collect_ignore = [] if importlib.util.find_spec("redshift_connector") else ["test_redshift.py"]
+collect_ignore += [] if importlib.util.find_spec("snowflake") else ["test_snowflake.py", "test_snowflake_login.py"]
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +22,11 @@ def redshift_port(postgres: Server) -> Iterator[int]:
     pytest.importorskip("redshift_connector")
     with proxy(postgres) as port:
         yield port
+
+
+@pytest.fixture(scope="session")
+def fakesnow() -> Iterator[FakeSnow]:
+    """A server that speaks Snowflake's protocol, one per session and worker."""
+    pytest.importorskip("fakesnow")
+    with running_fakesnow() as server:
+        yield server

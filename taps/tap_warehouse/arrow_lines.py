@@ -71,7 +71,7 @@ def lines_of(column: pa.Array) -> Lines:
         wide = True
     _, offsets, data = column.buffers()
     ends = memoryview(offsets).cast("B").cast("q" if wide else "i")
-    return Lines(memoryview(data or b"").cast("B"), ends[column.offset : column.offset + len(column) + 1])
+    return Lines(memoryview(data).cast("B"), ends[column.offset : column.offset + len(column) + 1])
 
 
 def json_texts(column: pa.Array, form: Form = None) -> pa.Array:

@@ -19,7 +19,7 @@ from tap_warehouse.arrow_lines import ArrowEncoder
 from tap_warehouse.encoding import selected
 from tap_warehouse.errors import ConfigurationError, ReadFault
 from tap_warehouse.models import Model, Query, Table, nearest
-from tap_warehouse.snowflake_grants import StateSchema, pattern, unreadable
+from tap_warehouse.snowflake_grants import StateSchema, unreadable
 from tap_warehouse.snowflake_login import SETTINGS as LOGIN_SETTINGS
 from tap_warehouse.snowflake_session import Session, opened, said
 from tap_warehouse.snowflake_sql import (
@@ -92,6 +92,7 @@ class Settings:
     snapshot_schema: str = "penstock"
     gate: bool = True
     costs: bool = True
+    warehouse: str = ""
 
 
 class Snowflake:
@@ -213,9 +214,12 @@ class Snowflake:
             return None
 
     def _is_plain(self, table: tuple[str, ...]) -> bool:
-        """Tell a table whose rows change by commits alone from views and from tables that other systems write."""
+        """Tell a table whose rows change by commits alone from views and tables that others write.
+
+        More than this table is like its name: an underscore stands for anything.
+        """
         place = f" in schema {_named(table[:-1])}" if table[:-1] else ""
-        cursor = self._session.ran(f"show tables like {self.dialect.text(pattern(table[-1]))}{place}")
+        cursor = self._session.ran(f"show tables like {self.dialect.text(table[-1])}{place}")
         names = [column.name for column in cursor.description]
         for row in cursor.fetchall():
             told = dict(zip(names, row, strict=True))
@@ -232,6 +236,8 @@ class Snowflake:
         """Try to describe each table, and to make one of our own where a model needs that."""
         role = quoted(str(self.rows("select current_role()")[0][0]))
         grants = []
+        if self._settings.warehouse and not self._session.warehouse:
+            grants.append(f"GRANT USAGE ON WAREHOUSE {quoted(identifier(self._settings.warehouse))} TO ROLE {role};")
         for model in models:
             if isinstance(model.source, Table):
                 try:
@@ -325,5 +331,6 @@ class TapSnowflake(TapWarehouse):
             str(config["snapshot_schema"]),
             config["gate"] is True,
             config["costs"] is True,
+            str(config.get("warehouse") or ""),
         )
         return Snowflake(Session(opened(config, rooted)), settings, logging.getLogger(cls.name))

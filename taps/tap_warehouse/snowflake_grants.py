@@ -37,6 +37,8 @@ class StateSchema:
             try:
                 self._create()
             except Error as error:
+                if self.is_there():  # by now: another run was faster
+                    return self.name
                 raise ConfigurationError(
                     [
                         f"snapshot_schema: {self.name} is not there and cannot be made: {said(error)} "
@@ -49,7 +51,7 @@ class StateSchema:
     def _create(self) -> None:
         """Make it, and go back to where we were: a new schema becomes that in which names are looked up."""
         database, schema = self._session.database, self._session.schema
-        self._session.tried(f"create schema {self.name}")
+        self._session.tried(f"create transient schema {self.name} data_retention_time_in_days = 0")
         if database:
             place = [quoted(identifier(part)) for part in (database, schema) if part]
             self._session.tried(f"use {'schema' if schema else 'database'} {'.'.join(place)}")
@@ -97,16 +99,11 @@ def unreadable(session: Session, parts: Sequence[str], role: str) -> list[str]:
 
 
 def seen(session: Session, kind: str, name: str, database: str = "") -> list[str]:
-    """Name the databases or schemas like a name that the role can see."""
+    """Name the databases or schemas that the role can see and that are like a name: _ and % stand for anything."""
     place = f" in database {quoted(database)}" if database and kind == "schemas" else ""
     try:
-        cursor = session.tried(f"show terse {kind} like {_DIALECT.text(pattern(name))}{place}")
+        cursor = session.tried(f"show terse {kind} like {_DIALECT.text(name)}{place}")
     except Error:
         return []
     at = [column.name for column in cursor.description].index("name")
     return [str(row[at]) for row in cursor.fetchall()]
-
-
-def pattern(name: str) -> str:
-    """Write a name for LIKE."""
-    return name.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")

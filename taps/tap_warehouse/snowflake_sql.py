@@ -37,7 +37,7 @@ _JSON = {
     "OBJECT": "to_json(to_variant({x}))",
     "ARRAY": "to_json(to_variant({x}))",
     "MAP": "to_json(to_variant({x}))",
-    "VECTOR": "to_json(to_variant(to_array({x})))",
+    "VECTOR": "to_json(to_variant(cast({x} as array)))",
 }
 _GEO = {"GEOGRAPHY": "st_aswkt({x})", "GEOMETRY": "st_aswkt({x})"}
 _MICROSECONDS = "date_part(epoch_microsecond, {x})"
@@ -72,7 +72,7 @@ _PIECES = re.compile(
 
 
 class SnowflakeDialect(CommonDialect):
-    """Snowflake's SQL. It doubles backslashes, and keeps its work in tables without fail-safe and time travel."""
+    """Snowflake's SQL. A backslash escapes, and tables of ours need no fail-safe."""
 
     name = "snowflake"
 
@@ -91,7 +91,7 @@ class SnowflakeDialect(CommonDialect):
 
     def created(self, table: str, select: str) -> str:
         """Write a transient table: whatever is lost is computed again."""
-        return f"create transient table {table} data_retention_time_in_days = 0 as {select}"
+        return f"create transient table {table} as {select}"
 
 
 def _part(x: str, family: str) -> str:

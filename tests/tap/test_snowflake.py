@@ -400,11 +400,16 @@ def test_what_is_missing_to_read(parts: tuple[str, ...], seen: str, expected: li
     assert warehouse.missing_grants([Model("m", Table(parts), ("id",))]) == expected
 
 
+def test_a_virtual_warehouse_that_the_session_did_not_get_is_not_granted() -> None:
+    warehouse = Snowflake(Granted("DB", "nothing"), Settings(warehouse="wh"), logging.getLogger("test"))
+    assert warehouse.missing_grants([]) == ['GRANT USAGE ON WAREHOUSE "WH" TO ROLE "R";']
+
+
 @pytest.mark.parametrize(
     ("seen", "refuses", "expected"),
     [
         ("DB PENSTOCK", "create transient table", ['GRANT USAGE, CREATE TABLE ON SCHEMA "DB"."PENSTOCK" TO ROLE "R";']),
-        ("DB", "create schema", ['GRANT CREATE SCHEMA ON DATABASE "DB" TO ROLE "R";']),
+        ("DB", "create transient schema", ['GRANT CREATE SCHEMA ON DATABASE "DB" TO ROLE "R";']),
         ("", "nothing", ['GRANT USAGE ON DATABASE "DB" TO ROLE "R";']),
         ("DB PENSTOCK", "nothing", []),
     ],
@@ -426,7 +431,7 @@ def test_a_probe_leaves_nothing_and_a_new_schema_does_not_become_the_current_one
 
 def test_a_schema_that_cannot_be_made_is_named() -> None:
     with pytest.raises(ConfigurationError, match=r'"DB"\."PENSTOCK" is not there and cannot be made'):
-        StateSchema(Granted("DB", "create schema"), "", "penstock").made()
+        StateSchema(Granted("DB", "create transient schema"), "", "penstock").made()
 
 
 def test_snapshots_can_lie_in_another_database(bench: SnowBench, fakesnow: FakeSnow) -> None:
@@ -499,7 +504,7 @@ def test_the_gate_is_for_plain_tables(told: dict[str, str], where: str | None, t
     assert warehouse.gate(model) == token
     if token:
         assert session.ran_[-2:] == [
-            "show tables like 'T\\\\_1' in schema \"MARTS\"",
+            "show tables like 'T_1' in schema \"MARTS\"",
             'select to_varchar(system$last_change_commit_time(\'"MARTS"."T_1"\')), current_role()',
         ]
     query = Model("q", Query("select 1 as id", "sql"), ("id",))

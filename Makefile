@@ -32,14 +32,14 @@ setup: .meltano/ready ## install everything (each of the commands below does it 
 	@touch $@
 
 # Meltano notices neither a new dependency in pyproject.toml nor a new lock file: that is why they stand here.
-.meltano/ready: meltano.yml pyproject.toml requirements/penstock.txt requirements/dbt.txt .venv-meltano/ready
+.meltano/ready: meltano.yml pyproject.toml requirements/penstock.txt requirements/snowflake.txt requirements/dbt.txt .venv-meltano/ready
 	@echo "installing the Meltano plugins"
 	@$(MELTANO) --log-level warning install > .venv-meltano/install.log 2>&1 || { cat .venv-meltano/install.log; exit 1; }
 	@mkdir -p .sandbox
 	@touch $@
 
-demo: .meltano/ready ## the whole way, from dbt models to contacts in a (simulated) CRM, twice
-	@$(BIN)/python -m demo.demo
+demo: .meltano/ready ## the whole way, from dbt models to contacts in a (simulated) CRM, twice; WAREHOUSE=snowflake
+	@$(BIN)/python -m demo.demo $(WAREHOUSE)
 
 sandbox: .venv/ready ## keep a simulated CRM running on http://127.0.0.1:8470
 	@$(BIN)/python -c 'import socket; socket.create_server(("127.0.0.1", 8470)).close()' 2>/dev/null \

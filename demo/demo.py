@@ -1,5 +1,6 @@
 """`make demo`: the whole way twice, from raw tables to contacts in a simulated HubSpot, and what a person wants to see.
 
+`make demo WAREHOUSE=snowflake` puts a local server that speaks Snowflake's protocol in the middle; see `warehouses`.
 Everything it makes lies in `.demo/`: the warehouse, the ledger, the logs. The sandbox runs in this process, on a free
 port, and ends with it.
 """
@@ -19,13 +20,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from demo.warehouses import NAMES, Source, built, serving
 from penstock_sandbox.handle import Sandbox
 from penstock_sandbox.server import running
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".demo"
 MELTANO = ROOT / ".venv-meltano" / "bin" / "meltano"
-RUN = ["run", "dbt:build", "tap-duckdb", "target-hubspot"]
 STREAM = "activation_contacts"
 SHOWN = ("created", "updated", "unchanged", "invalid", "rejected")
 COLUMNS = ("customer_key", "email", "lastname", "plan", "lead_score", "monthly_spend")
@@ -35,51 +36,76 @@ BOX = box.SIMPLE_HEAD
 console = Console(width=110, record=True)
 
 
-def main() -> int:
+def main(warehouse: str = "duckdb") -> int:
     """Run the demo; the exit code is 0 when every step did what it should."""
+    if warehouse not in NAMES:
+        console.print(f"WAREHOUSE must be one of {', '.join(NAMES)}, not {warehouse!r}.", markup=False)
+        return 2
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir()
-    with running() as sandbox:
-        environment = os.environ | {
-            "MELTANO_PROJECT_ROOT": str(ROOT),
-            "PENSTOCK_WAREHOUSE": str(HOME / "warehouse.duckdb"),
-            "TAP_DUCKDB_PATH": str(HOME / "warehouse.duckdb"),
-            "TARGET_HUBSPOT_API_URL": sandbox.hubspot_url,
-            "TARGET_HUBSPOT_TOKEN": sandbox.token,
-            "TARGET_HUBSPOT_LEDGER_PATH": str(HOME / "ledger.db"),
-        }
-        console.print(f"A simulated HubSpot listens on {sandbox.hubspot_url}; it has no contacts yet.\n")
-        steps = [
-            ("1. Load the raw tables of a small company (stands for your EL job)", ["run", "dbt:seed"]),
-            ("2. Build the models and sync them, for the first time", RUN),
-        ]
-        for title, command in steps:
-            if not meltano(title, command, environment):
-                return 1
-        first = report(sandbox, environment)
-        change_warehouse(environment)
-        if not meltano("4. Build and sync again", RUN, environment):
-            return 1
-        second = report(sandbox, environment)
-        code = judge(first, second, sandbox)
+    try:
+        with running() as sandbox, serving(warehouse) as source:
+            code = whole_way(sandbox, source)
+    except OSError as error:
+        console.print(str(error), markup=False)
+        return 1
     console.save_text(str(HOME / "output.txt"))
     return code
 
 
-def meltano(title: str, command: list[str], environment: dict[str, str]) -> bool:
+def whole_way(sandbox: Sandbox, source: Source) -> int:
+    """Go the whole way twice."""
+    environment = os.environ | {
+        "MELTANO_PROJECT_ROOT": str(ROOT),
+        "PENSTOCK_WAREHOUSE": str(HOME / "warehouse.duckdb"),
+        "TAP_DUCKDB_PATH": str(HOME / "warehouse.duckdb"),
+        "TARGET_HUBSPOT_API_URL": sandbox.hubspot_url,
+        "TARGET_HUBSPOT_TOKEN": sandbox.token,
+        "TARGET_HUBSPOT_LEDGER_PATH": str(HOME / "ledger.db"),
+        **source.environment,
+    }
+    console.print(f"A simulated HubSpot listens on {sandbox.hubspot_url}; it has no contacts yet.\n")
+    if source.told:
+        console.print(f"{source.told}\n", highlight=False)
+    if not meltano(
+        "1. Load the raw tables of a small company (stands for your EL job)", ["run", "dbt:seed"], environment
+    ):
+        return 1
+    if not synced("2. Build the models and sync them, for the first time", source, environment):
+        return 1
+    first = report(sandbox, environment)
+    change_warehouse(environment)
+    if not synced("4. Build and sync again", source, environment):
+        return 1
+    second = report(sandbox, environment)
+    return judge(first, second, sandbox)
+
+
+def synced(title: str, source: Source, environment: dict[str, str]) -> bool:
+    """Build and sync, in one command where the tap reads what dbt builds where it is."""
+    if source.copy is None:
+        return meltano(title, ["run", "dbt:build", source.tap, "target-hubspot"], environment)
+    if not meltano(title, ["run", "dbt:build"], environment):
+        return False
+    source.copy(built(Path(environment["PENSTOCK_WAREHOUSE"]), STREAM))
+    return meltano("", ["run", source.tap, "target-hubspot"], environment, log=f"{title[0]}-sync")
+
+
+def meltano(title: str, command: list[str], environment: dict[str, str], log: str = "") -> bool:
     """Run Meltano with its log in a file, which is shown when the run fails."""
-    console.print(f"[bold]{title}[/bold]")
+    if title:
+        console.print(f"[bold]{title}[/bold]")
     console.print(f"$ meltano {' '.join(command)}", highlight=False)
-    log = HOME / f"{title[0]}.log"
+    file = HOME / f"{log or title[0]}.log"
     started = time.monotonic()
-    with log.open("wb") as out:
+    with file.open("wb") as out:
         code = subprocess.run(
             [MELTANO, *command], cwd=ROOT, env=environment, stdout=out, stderr=out, check=False
         ).returncode
-    console.print(f"exit {code} after {time.monotonic() - started:.1f} s; log in {log.relative_to(ROOT)}\n")
+    console.print(f"exit {code} after {time.monotonic() - started:.1f} s; log in {file.relative_to(ROOT)}\n")
     if code:
-        lines = log.read_text("utf-8").splitlines()
-        ours = [line for line in lines if "tap-duckdb" in line or "target-hubspot" in line]
+        lines = file.read_text("utf-8").splitlines()
+        ours = [line for line in lines if " tap-" in line or "target-hubspot" in line]
         console.print("\n".join([*lines[-20:], "", *ours[-12:]]), markup=False, highlight=False)
     return code == 0
 
@@ -157,4 +183,4 @@ def judge(first: dict[str, int], second: dict[str, int], sandbox: Sandbox) -> in
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:2]))

@@ -16,7 +16,7 @@ from bench import branches
 from target_hubspot.target import TargetHubSpot
 
 ROOT = Path(__file__).resolve().parents[1]
-DRIVERS = {"duckdb": "duckdb", "postgres": "psycopg", "redshift": "redshift_connector"}
+DRIVERS = {"duckdb": "duckdb", "postgres": "psycopg", "redshift": "redshift_connector", "snowflake": "snowflake"}
 VENDORS = re.compile(r"salesforce|hubspot|intercom", re.IGNORECASE)
 
 
@@ -93,7 +93,7 @@ def test_meltano_knows_every_setting_of_a_target() -> None:
     assert told == secret | {"stream_maps": False, "stream_map_config": False}
 
 
-@pytest.mark.parametrize("warehouse", ["duckdb", "postgres", "redshift"])
+@pytest.mark.parametrize("warehouse", [*DRIVERS])
 def test_meltano_knows_every_setting_of_a_tap(warehouse: str) -> None:
     """And which of them are secret, so that it does not print them."""
     if importlib.util.find_spec(DRIVERS[warehouse]) is None:

@@ -19,6 +19,7 @@ from typing import cast
 import duckdb
 import pyarrow as pa
 
+from tap_warehouse.arrow_lines import lines_of
 from tap_warehouse.duckdb_parts import SETTINGS, DuckDialect, Settings, said
 from tap_warehouse.duckdb_types import DuckType, json_schema, object_text, quoted, taken_apart, text
 from tap_warehouse.errors import ConfigurationError, OutOfMemory, ReadFault
@@ -203,7 +204,7 @@ class DuckDB:
             self._connection.execute(f"set threads = {self._settings.threads}")
             for batch in self._connection.sql(query).to_arrow_reader(BATCH_ROWS):
                 if len(batch):
-                    yield _lines(batch.column(0))
+                    yield lines_of(batch.column(0))
         except (duckdb.Error, pa.ArrowException, OSError, RuntimeError) as error:
             raise ReadFault(f"reading failed: {said(error)}") from error
 
@@ -303,17 +304,6 @@ def _unopened(path: Path, error: duckdb.Error) -> str:
     if "not a valid DuckDB database file" in words:
         return f"{str(path)!r} is not a DuckDB database file."
     return f"{str(path)!r} cannot be opened with DuckDB {duckdb.__version__}: {said(error)}"
-
-
-def _lines(column: pa.Array) -> Lines:
-    """Arrow's buffers as they are. Offsets count from the start of the buffer, a slice only from its own."""
-    wide = pa.types.is_large_string(column.type)
-    if not wide and not pa.types.is_string(column.type):
-        column = column.cast(pa.large_string())
-        wide = True
-    _, offsets, data = column.buffers()
-    ends = memoryview(offsets).cast("B").cast("q" if wide else "i")
-    return Lines(memoryview(data).cast("B"), ends[column.offset : column.offset + len(column) + 1])
 
 
 class TapDuckDB(TapWarehouse):

@@ -183,8 +183,8 @@ class Snapshots:
         entry = replace(entry, created_at=now, named_at=now)
         claim = self._statements.became(delta.snapshot, "delta", "spent")
         table = self._statements.table("base", entry.id)
-        entered = [self._statements.struck("base", "id", entry.id), self._statements.entered(entry.values, table)]
-        if not self._warehouse.execute([*work, *entered], claim):
+        forgotten = self._statements.struck("base", "id", entry.id)  # first: making a table ends some transactions
+        if not self._warehouse.execute([forgotten, *work, self._statements.entered(entry.values, table)], claim):
             return None
         return replace(entry, rows=self._count(table))
 

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from demo.fakesnow import FakeSnow
+from demo.fakesnow import running as running_fakesnow
 from tests.postgres import Server
 from tests.tap.benches import Bench
 from tests.tap.redshift_proxy import proxy
 from tests.tap.story import BENCHES
 
 collect_ignore = [] if importlib.util.find_spec("redshift_connector") else ["test_redshift.py"]
+collect_ignore += [] if importlib.util.find_spec("snowflake") else ["test_snowflake.py", "test_snowflake_login.py"]
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +30,11 @@ def redshift_port(postgres: Server) -> Iterator[int]:
 @pytest.fixture(params=BENCHES)
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
     return BENCHES[request.param](tmp_path, request)
+
+
+@pytest.fixture(scope="session")
+def fakesnow() -> Iterator[FakeSnow]:
+    """A server that speaks Snowflake's protocol, one per session and worker."""
+    pytest.importorskip("fakesnow")
+    with running_fakesnow() as server:
+        yield server

@@ -23,11 +23,19 @@ def redshift_bench(_folder: Path, request: pytest.FixtureRequest) -> Bench:
     return bench
 
 
+def snowflake_bench(_folder: Path, request: pytest.FixtureRequest) -> Bench:
+    """Make one where the driver and its server are installed."""
+    server = request.getfixturevalue("fakesnow")
+    bench: Bench = importlib.import_module("tests.tap.benches_snowflake").SnowBench(server, request)
+    return bench
+
+
 BENCHES: dict[str, Callable[[Path, pytest.FixtureRequest], Bench]] = {
     "duckdb": lambda folder, _request: DuckBench(folder, "local"),
     "duckdb-warehouse": lambda folder, _request: DuckBench(folder, "warehouse"),
     "postgres": lambda _folder, request: PostgresBench(request.getfixturevalue("postgres")),
     "redshift": redshift_bench,
+    "snowflake": snowflake_bench,
 }
 COLUMNS = {"id": "int", "v": "text"}
 SECRET = "hunter2"

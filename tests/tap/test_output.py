@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from tap_warehouse import messages
-from tap_warehouse.duckdb import _lines
+from tap_warehouse.arrow_lines import lines_of
 from tap_warehouse.errors import OutputClosed, Stopped
 from tap_warehouse.messages import Output
 from tap_warehouse.signals import StopRequest
@@ -116,7 +116,7 @@ def test_a_descriptor_that_takes_nothing(pipe: tuple[int, int], monkeypatch: pyt
 def test_every_layout_of_arrow_text(kind: pa.DataType) -> None:
     """32 and 64 bit offsets, a slice that does not begin at 0, and a layout that has no offsets at all."""
     column = pa.array(["a\n", "é\n", "", "🌊\n", "last\n"]).cast(kind)
-    lines = _lines(column.slice(1, 3))
+    lines = lines_of(column.slice(1, 3))
     assert len(lines) == 3
     assert bytes(lines.part(0, 3)).decode() == "é\n🌊\n"
     assert bytes(lines.part(2, 3)).decode() == "🌊\n"

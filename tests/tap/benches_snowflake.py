@@ -1,0 +1,60 @@
+"""The bench of tap-snowflake: fakesnow, which speaks the protocol of Snowflake's own driver."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from demo.fakesnow import FakeSnow
+from tap_warehouse.snowflake import Settings, Snowflake, TapSnowflake
+from tap_warehouse.snowflake_session import Session, opened
+from tap_warehouse.tap import rooted
+from tap_warehouse.warehouse import Warehouse
+from tests.tap.benches import Bench
+
+
+class SnowBench(Bench):
+    """A database of its own in the server."""
+
+    def __init__(self, server: FakeSnow, request: pytest.FixtureRequest) -> None:
+        super().__init__()
+        self.database = f"D{secrets.token_hex(6)}".upper()
+        self.config: dict[str, Any] = {
+            **server.settings(self.database),
+            "schema": "MARTS",
+            "gate": False,
+            "costs": False,
+            "query_tag": "tests",
+            "login_timeout": 60,
+            "network_timeout": 60,
+        }
+        self._session = Session(opened(self.config, rooted))
+        request.addfinalizer(lambda: self._session.close(logging.getLogger("bench"), None))
+
+    def open(self) -> Warehouse:
+        return Snowflake(
+            Session(opened(self.config, rooted)), Settings(gate=False, costs=False), logging.getLogger("tap")
+        )
+
+    def tap(self, **config: Any) -> TapSnowflake:
+        """The tap as its command line makes it."""
+        return TapSnowflake(config={**self.config, **config})
+
+    def sql(self, *statements: str) -> list[Sequence[Any]]:
+        rows: list[Sequence[Any]] = []
+        for statement in statements:
+            rows = [tuple(row) for row in self._session.tried(statement).fetchall()]
+        return rows
+
+    def stored(self) -> list[str]:
+        rows = self.sql(
+            f"select table_name from {self.database}.information_schema.tables where table_schema = 'PENSTOCK'"
+        )
+        return [f'PENSTOCK."{name}"' for (name,) in rows]
+
+    def literal(self, value: object) -> str:
+        return Snowflake.dialect.text(value) if isinstance(value, str) else super().literal(value)

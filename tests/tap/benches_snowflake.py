@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from snowflake.connector.errors import ProgrammingError
 
 from demo.fakesnow import FakeSnow
 from tap_warehouse.snowflake import Settings, Snowflake, TapSnowflake
@@ -15,6 +17,8 @@ from tap_warehouse.snowflake_session import Session, opened
 from tap_warehouse.tap import rooted
 from tap_warehouse.warehouse import Warehouse
 from tests.tap.benches import Bench
+
+SECRET = "hunter2-very-secret"
 
 
 class SnowBench(Bench):
@@ -58,3 +62,33 @@ class SnowBench(Bench):
 
     def literal(self, value: object) -> str:
         return Snowflake.dialect.text(value) if isinstance(value, str) else super().literal(value)
+
+
+class Recorded(Session):
+    """Takes statements down and answers them all with the same."""
+
+    database, schema, warehouse = "DB", "MARTS", None
+
+    def __init__(self, refuses: str = "", rows: int = 1) -> None:
+        self.ran_: list[str] = []
+        self.refuses = refuses
+        self.rows = rows
+
+    def tried(self, statement: str) -> Any:
+        self.ran_.append(statement)
+        if self.refuses and self.refuses in statement:
+            raise ProgrammingError("SQL access control error:\nInsufficient privileges", errno=3001, sqlstate="42501")
+
+        class Answer:
+            rowcount = self.rows
+            description = ()
+
+        return Answer()
+
+    def rolled_back(self) -> None:
+        self.ran_.append("rollback")
+
+
+def plainly(value: Any) -> Any:
+    """Digits as text, so that they can be compared."""
+    return json.loads(json.dumps(value, default=lambda number: format(number, "f")))

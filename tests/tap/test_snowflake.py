@@ -10,154 +10,31 @@ import logging
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlglot
 from snowflake.connector.cursor import ResultMetadata
-from snowflake.connector.errors import Error, ProgrammingError
 
 from demo.fakesnow import FakeSnow
 from tap_warehouse.errors import ConfigurationError, ReadFault
-from tap_warehouse.messages import record_frame
 from tap_warehouse.models import Model, Query, Table
 from tap_warehouse.snowflake import Settings, Snowflake, TapSnowflake
-from tap_warehouse.snowflake_grants import StateSchema
-from tap_warehouse.snowflake_session import Session, opened, said
-from tap_warehouse.snowflake_sql import SnowflakeDialect, identifier, json_schema, one_query, read_as, type_name
-from tap_warehouse.tap import rooted
-from tap_warehouse.warehouse import Column, Read
+from tap_warehouse.snowflake_session import Session
+from tap_warehouse.snowflake_sql import SnowflakeDialect, identifier, one_query, read_as
+from tap_warehouse.warehouse import Column
 from tests.tap import golden
-from tests.tap.benches import failed, state_of
-from tests.tap.benches_snowflake import SnowBench
+from tests.tap.benches import failed
+from tests.tap.benches_snowflake import SECRET, Recorded, SnowBench, plainly
 from tests.tap.helpers import kinds, parsed, records
 
-SECRET = "hunter2-very-secret"
 START = "from tap_warehouse.snowflake import TapSnowflake; TapSnowflake.cli()"
 
 
 @pytest.fixture
 def bench(fakesnow: FakeSnow, request: pytest.FixtureRequest) -> SnowBench:
     return SnowBench(fakesnow, request)
-
-
-# Values
-
-COLUMNS: dict[str, tuple[str, str, Any, dict[str, Any]]] = {
-    "i": ("int", "42", 42, {"type": "integer"}),
-    "big": ("number(38,0)", "9007199254740993", 9007199254740993, {"type": "integer"}),
-    "money": ("number(12,2)", "1.50", "1.50", {"type": "number"}),
-    "tiny": ("number(38,20)", "0.00000000000000000001", "0.00000000000000000001", {"type": "number"}),
-    "f": ("float", "0.1", "0.1", {"type": "number"}),
-    "whole": ("float", "3", "3.0", {"type": "number"}),
-    "nan": ("float", "'nan'::float", "NaN", {"type": "number"}),
-    "inf": ("float", "'-inf'::float", "-Infinity", {"type": "number"}),
-    "b": ("boolean", "true", True, {"type": "boolean"}),
-    "s": ("varchar(100)", """'it''s "x" \\\\ ż 🚀\n'""", 'it\'s "x" \\ ż 🚀\n', {"type": "string"}),
-    "empty": ("varchar", "''", "", {"type": "string"}),
-    "d": ("date", "'2024-01-02'", "2024-01-02", {"type": "string", "format": "date"}),
-    "t": ("time", "'03:04:05.6'", "03:04:05.600000", {"type": "string", "format": "time"}),
-    "ntz": ("timestamp_ntz", "'2024-01-02 03:04:05.6'", "2024-01-02T03:04:05.600000+00:00", {"format": "date-time"}),
-    "ltz": ("timestamp_ltz", "'2024-01-02 03:04:05'", "2024-01-02T03:04:05.000000+00:00", {"format": "date-time"}),
-    "tz": ("timestamp_tz", "'2024-01-02T03:04:05+02:00'", "2024-01-02T01:04:05.000000+00:00", {"format": "date-time"}),
-    "far": ("timestamp_ntz", "'9999-12-31 23:59:59'", "9999-12-31T23:59:59.000000+00:00", {"format": "date-time"}),
-    "bin": ("binary", "to_binary('00ff', 'HEX')", "AP8=", {"contentEncoding": "base64"}),
-    "v": ("variant", """parse_json('{"b": 1, "a": [1, 2.5, null]}')""", {"b": 1, "a": [1, "2.5", None]}, {}),
-    "o": ("object", "object_construct('k', 'x')", {"k": "x"}, {}),
-    "a": ("array", "array_construct(1, 'x')", [1, "x"], {}),
-}
-
-
-@pytest.fixture
-def typed(bench: SnowBench) -> SnowBench:
-    bench.sql(
-        f"create table t (id int, {', '.join(f'{name} {kind}' for name, (kind, *_) in COLUMNS.items())})",
-        f"insert into t select 1, {', '.join(value for _, value, *_ in COLUMNS.values())}",
-        "insert into t (id) values (2)",
-    )
-    return bench
-
-
-def plainly(value: Any) -> Any:
-    """Digits as text, so that they can be compared."""
-    return json.loads(json.dumps(value, default=lambda number: format(number, "f")))
-
-
-@pytest.mark.parametrize("change", ["full", "snapshot"])
-def test_every_type_arrives_exactly_and_null_as_null(typed: SnowBench, change: str) -> None:
-    messages = typed.run(typed.model("t", change=change))
-    first, second = (plainly(record) for record in sorted(records(messages), key=lambda record: record["id"]))
-    assert second == {"id": 2, **dict.fromkeys(COLUMNS)}
-    properties = messages[0]["schema"]["properties"]
-    for name, (_, _, expected, schema) in COLUMNS.items():
-        assert first[name] == expected, name
-        wanted = {key: [value, "null"] if key == "type" else value for key, value in schema.items()}
-        assert wanted.items() <= properties[name].items(), name
-    assert records(typed.run(typed.model("t", change=change), state=state_of(messages))) == (
-        [] if change == "snapshot" else records(messages)
-    )
-
-
-@pytest.mark.parametrize("name", [name for name in COLUMNS if name not in {"nan", "inf"}])
-def test_a_change_of_any_type_is_seen(typed: SnowBench, name: str) -> None:
-    state = state_of(typed.run(typed.model("t")))
-    typed.sql(f"update t set {name} = null where id = 1")
-    assert [record["id"] for record in records(typed.run(typed.model("t"), state=state))] == [1]
-
-
-def test_removed_rows_with_keys_of_any_type(bench: SnowBench) -> None:
-    bench.sql(
-        "create table t (seen timestamp_ntz, amount number(10,2), s varchar)",
-        "insert into t values ('2024-01-02 03:04:05.6', 1.50, 'a')",
-    )
-    model = bench.model("t", "seen", "amount", "s")
-    state = state_of(bench.run(model))
-    bench.sql("delete from t where 1 = 1")
-    [gone] = plainly(records(bench.run(model, state=state)))
-    assert gone.pop("_sdc_deleted_at")
-    assert gone == {"seen": "2024-01-02T03:04:05.600000+00:00", "amount": "1.50", "s": "a"}
-
-
-@pytest.mark.parametrize(
-    ("kind", "values"),
-    [
-        ("timestamp_ntz", ["2024-01-02 03:04:05.600001", "2024-01-02 03:04:05.600002"]),
-        ("timestamp_tz", ["2024-01-02T03:04:05+00:00", "2024-01-02T03:04:05-05:00"]),
-        ("date", ["2024-01-02", "2024-01-03"]),
-        ("varchar", ["it's \\ one", "two"]),
-    ],
-)
-def test_incremental_by_any_type(bench: SnowBench, kind: str, values: list[str]) -> None:
-    bench.sql(f"create table t (id int, seen {kind})")
-    for number, value in enumerate(values):
-        bench.insert("t", [(number, value)])
-    model = bench.model("t", change="incremental", replication_key="seen")
-    messages = bench.run(model)
-    assert [record["id"] for record in records(messages)] == [0, 1]
-    assert [record["id"] for record in records(bench.run(model, state=state_of(messages)))] == [1]
-
-
-@pytest.mark.parametrize(
-    ("family", "precision", "scale", "name", "schema"),
-    [
-        ("FIXED", 38, 0, "NUMBER(38,0)", {"type": "integer"}),
-        ("FIXED", 38, 10, "NUMBER(38,10)", {"type": "number"}),
-        ("FIXED", None, None, "NUMBER(38,0)", {"type": "integer"}),
-        ("TIMESTAMP_TZ", 0, 3, "TIMESTAMP_TZ(9)", {"type": "string", "format": "date-time"}),
-        ("TEXT", None, None, "TEXT", {"type": "string"}),
-        ("VECTOR", None, None, "VECTOR", {"type": "array"}),
-        ("GEOGRAPHY", None, None, "GEOGRAPHY", {"type": "string"}),
-        ("SOMETHING_NEW", None, None, "SOMETHING_NEW", {"type": "string"}),
-    ],
-)
-def test_types_that_fakesnow_lacks_have_a_name_and_a_schema(
-    family: str, precision: int | None, scale: int | None, name: str, schema: dict[str, Any]
-) -> None:
-    assert type_name(family, precision, scale) == name
-    assert json_schema(name) == schema
-    assert "m.x" in read_as(Column("x", schema, name), "m.x")
 
 
 # Names
@@ -293,31 +170,6 @@ def test_the_file_is_sql() -> None:
     assert not [each for each in statements if isinstance(each, sqlglot.exp.Command)]
 
 
-class Recorded(Session):
-    """Takes statements down and answers them all with the same."""
-
-    database, schema, warehouse = "DB", "MARTS", None
-
-    def __init__(self, refuses: str = "", rows: int = 1) -> None:
-        self.ran_: list[str] = []
-        self.refuses = refuses
-        self.rows = rows
-
-    def tried(self, statement: str) -> Any:
-        self.ran_.append(statement)
-        if self.refuses and self.refuses in statement:
-            raise ProgrammingError("SQL access control error:\nInsufficient privileges", errno=3001, sqlstate="42501")
-
-        class Answer:
-            rowcount = self.rows
-            description = ()
-
-        return Answer()
-
-    def rolled_back(self) -> None:
-        self.ran_.append("rollback")
-
-
 def test_tables_are_made_outside_of_transactions() -> None:
     """Snowflake ends a transaction where a table is made, so it must not look as if it went on."""
     session = Recorded()
@@ -343,203 +195,6 @@ def test_a_failure_rolls_back() -> None:
     with pytest.raises(ReadFault, match="003001"):
         warehouse.execute(["insert 1", "insert 2"])
     assert session.ran_ == ["begin", "insert 1", "insert 2", "rollback"]
-
-
-# Grants
-
-
-class Granted(Recorded):
-    """A role that sees some databases and schemas, and may not do some things."""
-
-    def __init__(self, seen: str, refuses: str) -> None:
-        super().__init__(refuses)
-        self.seen = seen.split()
-
-    def tried(self, statement: str) -> Any:
-        super().tried(statement)
-
-        class Name:
-            name = "name"
-
-        class Answer:
-            description = (Name,)
-            rowcount = 1
-            seen = self.seen
-
-            def fetchall(self) -> list[tuple[str]]:
-                return [("R",)] if "current_role" in statement else [(name,) for name in self.seen]
-
-        return Answer()
-
-    def columns(self, relation: str) -> Any:
-        raise ProgrammingError("Object does not exist or not authorized", errno=2003, sqlstate="02000")
-
-
-SELECTS = [
-    f'GRANT SELECT ON {which} {kind} IN SCHEMA "DB"."MARTS" TO ROLE "R";'
-    for kind in ("TABLES", "VIEWS")
-    for which in ("ALL", "FUTURE")
-]
-
-
-@pytest.mark.parametrize(
-    ("parts", "seen", "expected"),
-    [
-        (("marts", "t"), "DB MARTS", SELECTS),
-        (("db", "marts", "t"), "DB", ['GRANT USAGE ON SCHEMA "DB"."MARTS" TO ROLE "R";', *SELECTS]),
-        (
-            ("marts", "t"),
-            "",
-            ['GRANT USAGE ON DATABASE "DB" TO ROLE "R";', 'GRANT USAGE ON SCHEMA "DB"."MARTS" TO ROLE "R";', *SELECTS],
-        ),
-        (("t",), "DB MARTS", SELECTS),
-    ],
-)
-def test_what_is_missing_to_read(parts: tuple[str, ...], seen: str, expected: list[str]) -> None:
-    warehouse = Snowflake(Granted(seen, "nothing"), Settings(), logging.getLogger("test"))
-    assert warehouse.missing_grants([Model("m", Table(parts), ("id",))]) == expected
-
-
-def test_a_virtual_warehouse_that_the_session_did_not_get_is_not_granted() -> None:
-    warehouse = Snowflake(Granted("DB", "nothing"), Settings(warehouse="wh"), logging.getLogger("test"))
-    assert warehouse.missing_grants([]) == ['GRANT USAGE ON WAREHOUSE "WH" TO ROLE "R";']
-
-
-@pytest.mark.parametrize(
-    ("seen", "refuses", "expected"),
-    [
-        ("DB PENSTOCK", "create transient table", ['GRANT USAGE, CREATE TABLE ON SCHEMA "DB"."PENSTOCK" TO ROLE "R";']),
-        ("DB", "create transient schema", ['GRANT CREATE SCHEMA ON DATABASE "DB" TO ROLE "R";']),
-        ("", "nothing", ['GRANT USAGE ON DATABASE "DB" TO ROLE "R";']),
-        ("DB PENSTOCK", "nothing", []),
-    ],
-)
-def test_what_is_missing_to_remember(seen: str, refuses: str, expected: list[str]) -> None:
-    session = Granted(seen, refuses)
-    assert StateSchema(session, "", "penstock").missing('"R"') == expected
-
-
-def test_a_probe_leaves_nothing_and_a_new_schema_does_not_become_the_current_one(bench: SnowBench) -> None:
-    bench.table("t", {"id": "int"}, [(1,)])
-    with bench.opened() as warehouse:
-        assert warehouse.missing_grants([bench.model("t")]) == []
-        assert warehouse.rows("select count(*) from t") == [(1,)]
-    assert bench.stored() == []
-    schemas = bench.sql(f"select schema_name from {bench.database}.information_schema.schemata")
-    assert ("PENSTOCK",) not in schemas
-
-
-def test_a_schema_that_cannot_be_made_is_named() -> None:
-    with pytest.raises(ConfigurationError, match=r'"DB"\."PENSTOCK" is not there and cannot be made'):
-        StateSchema(Granted("DB", "create transient schema"), "", "penstock").made()
-
-
-def test_snapshots_can_lie_in_another_database(bench: SnowBench, fakesnow: FakeSnow) -> None:
-    other = f"{bench.database}_STATE"
-    bench.sql(f"create database {other}")
-    bench.sql(f"use schema {bench.database}.MARTS")
-    bench.table("t", {"id": "int"}, [(1,)])
-    warehouse = Snowflake(
-        Session(opened(bench.config, rooted)),
-        Settings(other, "memory", gate=False, costs=False),
-        logging.getLogger("t"),
-    )
-    try:
-        assert warehouse.state_schema("x") == f'"{other}"."MEMORY"'
-        assert warehouse.rows("select count(*) from t") == [(1,)]
-    finally:
-        warehouse.close()
-
-
-# Errors, the gate, the end of a session
-
-
-def test_only_errors_about_names_are_repeated() -> None:
-    assert SECRET not in said(ProgrammingError(f"Numeric value '{SECRET}' is not recognized", 100038, "22018"))
-    assert SECRET not in said(Error(f"sql_text='{SECRET}'", 261000))
-    refused = ProgrammingError("SQL compilation error:\ninvalid identifier 'NOSUCH'", 904, "42000")
-    assert said(refused) == "000904 (42000): SQL compilation error: invalid identifier 'NOSUCH'"
-
-
-class Changed(Granted):
-    """Knows when a table was changed."""
-
-    def __init__(self, kind: str, **told: str) -> None:
-        super().__init__("", "nothing")
-        self.told = {"name": "T_1", "kind": kind, **told}
-
-    def tried(self, statement: str) -> Any:
-        Recorded.tried(self, statement)
-        told = self.told if statement.startswith("show") else {"token": "1700000000000000000", "role": "R"}
-
-        class Answer:
-            description = tuple(type("Name", (), {"name": name}) for name in told)
-
-            def fetchall(self) -> list[tuple[str, ...]]:
-                return [tuple(told.values())]
-
-        return Answer()
-
-    def columns(self, relation: str) -> Any:
-        self.ran_.append(relation)
-        return []
-
-
-@pytest.mark.parametrize(
-    ("told", "where", "token"),
-    [
-        ({"kind": "TABLE", "is_dynamic": "N"}, None, "1700000000000000000:R"),
-        ({"kind": "TRANSIENT"}, None, "1700000000000000000:R"),
-        ({"kind": "TABLE", "is_dynamic": "Y"}, None, None),
-        ({"kind": "TABLE", "is_external": "Y"}, None, None),
-        ({"kind": "TABLE", "name": "TX1"}, None, None),
-        ({"kind": "TABLE"}, "seen > current_date - 30", None),
-    ],
-)
-def test_the_gate_is_for_plain_tables(told: dict[str, str], where: str | None, token: str | None) -> None:
-    session = Changed(**told)
-    warehouse = Snowflake(session, Settings(), logging.getLogger("test"))
-    model = Model("m", Table(("marts", "t_1")), ("id",), where=where)
-    warehouse.describe(model)
-    assert warehouse.gate(model) == token
-    if token:
-        assert session.ran_[-2:] == [
-            "show tables like 'T_1' in schema \"MARTS\"",
-            'select to_varchar(system$last_change_commit_time(\'"MARTS"."T_1"\')), current_role()',
-        ]
-    query = Model("q", Query("select 1 as id", "sql"), ("id",))
-    warehouse.describe(query)
-    assert warehouse.gate(query) is None
-
-
-def test_where_there_is_no_gate_all_is_compared(bench: SnowBench) -> None:
-    bench.table("t", {"id": "int"}, [(1,)])
-    with_gate = Snowflake(Session(opened(bench.config, rooted)), Settings(costs=False), logging.getLogger("test"))
-    try:
-        with_gate.describe(bench.model("t"))
-        assert with_gate.gate(bench.model("t")) is None
-    finally:
-        with_gate.close()
-
-
-def test_costs_are_told_where_snowflake_tells(bench: SnowBench, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "test"):
-        warehouse = Snowflake(Session(opened(bench.config, rooted)), Settings(), logging.getLogger("test"))
-        warehouse.rows("select 1")
-        warehouse.close()
-    assert "Snowflake: 1 statements" in caplog.text
-
-
-def test_an_interrupted_session_runs_no_more_statements(bench: SnowBench) -> None:
-    bench.table("t", {"id": "int"}, [(1,)])
-    with bench.opened() as warehouse:
-        column = Column("id", {}, "NUMBER(38,0)")
-        reading = warehouse.read(Read("t", ((column, "m.id"),)), record_frame("t", None, ""))
-        thread = threading.Thread(target=warehouse.interrupt)
-        thread.start()
-        thread.join()
-        with pytest.raises(ReadFault, match="interrupted"):
-            next(reading)
 
 
 # The process

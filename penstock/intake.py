@@ -58,6 +58,7 @@ class Intake:
         """keys with an older version in this very group"""
         calm: set[RowKey] = set()
         """keys of which an unchanged version stands in this very group: its reject, if any, is about to go"""
+        opened.mapper = mapper
         sync, mark_seen, busy = opened.sync, opened.seen.mark, bool(self._lanes.rows)
         stage = opened.stage
         refused = self._ledger.rejects.has_any(opened.number)
@@ -74,7 +75,13 @@ class Intake:
             if found is not None and key is not None:
                 last_sent, source_mark, seq = found
                 mark_seen(seq)
-                if source.removed or resend or not alone or (stage is not None and key in stage.keys):
+                if (
+                    source.removed
+                    or resend
+                    or not alone
+                    or (stage is not None and key in stage.keys)
+                    or (refused and self._leaves_out(opened, mapper, key, source.record))
+                ):
                     last_sent = None
                 elif last_sent is not None and source_mark == source.mark and source_mark is not None:
                     unchanged.append(key)
@@ -106,6 +113,36 @@ class Intake:
         if marks and opened.remark:
             self._settlement.remark(opened, marks)
 
+    def _leaves_out(self, opened: OpenSync, mapper: RecordMapper, key: RowKey, record: Record | bytes) -> bool:
+        """Tell whether a record is sparse and an earlier one of its row was refused, which may hold what it lacks."""
+        if not self._ledger.rejects.holds(opened.number, key):
+            return False
+        try:
+            columns = decode_record(record) if isinstance(record, bytes) else record
+        except InvalidRecord:
+            return False
+        return not mapper.columns <= columns.keys()
+
+    def _complete(self, opened: OpenSync, row: Row) -> None:
+        """Put under a sparse record what only the refused one before it holds: to deliver it alone would lose that.
+
+        Together they may be refused again. Then the reject holds both.
+        """
+        mapper = opened.mapper
+        if row.removed or mapper is None or not self._leaves_out(opened, mapper, row.key, row.record):
+            return
+        try:
+            before = decode_record(self._ledger.rejects.record(opened.number, row.key))
+        except InvalidRecord:
+            return
+        record = decode_record(row.record) if isinstance(row.record, bytes) else row.record
+        whole = mapped(row.sync, mapper, Source(row.key, None, {**before, **record}), None)
+        row.record, row.invalid, row.source_mark = whole.record, whole.invalid, None
+        if whole.invalid is None and whole.match != row.match:  # its lanes are those of the other
+            row.invalid = InvalidRecord("sparse", "it lacks the match field, which a refused record of its row holds")
+        if row.invalid is None:
+            row.payload, row.body, row.fingerprint = whole.payload, whole.body, whole.fingerprint
+
     def _put_off(self, opened: OpenSync, epoch: Epoch, row: Row) -> bool:
         """End a row that was refused before, just as it is, and is not to be tried again yet."""
         why = self._ledger.rejects.put_off(opened.number, row.key, mark_of(opened, row))
@@ -129,6 +166,7 @@ class Intake:
         ready: list[Row] = []
         for row in rows:
             self._know(row, known.get(row.key))
+            self._complete(opened, row)
             if row.known is not None:
                 opened.seen.mark(row.known.seq, present=not row.known.left)
             own_lane = key_identity(row.sync, row.key)
@@ -238,6 +276,7 @@ class Intake:
         ready: list[Row] = []
         for row in rows:
             self._know(row, known.get(row.key))
+            self._complete(opened, row)
             if not row.invalid and not row.removed and is_delivered(row.known, row):
                 self._settlement.unchanged(opened, row)
             else:

@@ -91,6 +91,12 @@ class RecordMapper:
             else:
                 clears = (rule.nulls or sync.nulls) == "clear"
                 self._fields.append((name, rule.column, json_types(columns[rule.column]), form.convert[name], clears))
+        self._columns = frozenset(column for _, column, *_ in self._fields)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Name the columns that the sync's fields are taken from."""
+        return self._columns
 
     def _check_columns(self, columns: Mapping[str, Json]) -> None:
         stream = self.sync.stream

@@ -56,6 +56,15 @@ class Rejects:
         """Tell whether some row of a sync stands refused."""
         return bool(self._kept[sync])
 
+    def holds(self, sync: int, key: str) -> bool:
+        """Tell whether a row stands refused."""
+        return key in self._kept[sync]
+
+    def record(self, sync: int, key: str) -> bytes:
+        """Return the source record of a row that stands refused."""
+        [(record,)] = self._store.rows("select record from rejects where sync=? and row_key=?", (sync, key))
+        return bytes(record)
+
     def put_off(self, sync: int, key: str, mark: bytes) -> str | None:
         """Tell why a row is not to be tried now: `waiting` or `parked`; None where it is. Such a row counts as met."""
         kept = self._kept[sync].get(key)

@@ -14,6 +14,7 @@ from hashlib import blake2b
 from penstock.batching import Lanes
 from penstock.checkpoint import Checkpoint, Epoch
 from penstock.ledger import Ledger
+from penstock.mapping import RecordMapper
 from penstock.records import REMOVALS, Action, Again, Batch, Delivered, Rejected, Row, RowKey, Sync
 from penstock.staging import Stage
 from penstock.steps import learn
@@ -73,6 +74,8 @@ class OpenSync:
     """removals by the tap's word that wait until a guard has judged them all, with their receipts"""
     contested: set[str] = field(default_factory=set)
     """rows whose match value another row of this run asked for: those that have left have only changed their key"""
+    mapper: RecordMapper | None = None
+    """by which its rows are mapped now"""
     stage: Stage | None = None
     """changed rows that wait until a guard has judged how many they are"""
 

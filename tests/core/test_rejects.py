@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -186,3 +187,35 @@ def test_the_last_version_read_wins_or_is_the_reject_over_many_runs(
             else:
                 assert key not in kept
                 assert [o["name"] for o in world.objects.values() if o["email"] == f"p{key}@example.com"] == [name]
+
+
+def sparse(**record: object) -> bytes:
+    return json.dumps({"type": "RECORD", "stream": "people", "record": record}).encode()
+
+
+@pytest.mark.parametrize("between", [[], [state_line(1)]])
+@pytest.mark.parametrize("chunk", [1, 10**6])
+def test_a_sparse_record_does_not_lose_what_the_refused_one_before_it_holds(
+    tmp_path: Path, between: list[bytes], chunk: int
+) -> None:
+    world, path = World(), tmp_path / "l.db"
+    first, second = sparse(id=1, name="zoe", email=None), sparse(id=1, email="p1@example.com")
+    if between:
+        again(world, path, [schema_line(), first, *between], chunk=chunk)
+        again(world, path, [schema_line(), second, state_line(2)], chunk=chunk)
+    else:
+        again(world, path, [schema_line(), first, second, state_line(2)], chunk=chunk)
+    assert list(world.objects.values()) == [{"email": "p1@example.com", "name": "zoe"}]
+    assert rejects(path) == {}
+
+
+def test_a_sparse_record_does_not_hide_that_the_other_part_is_still_refused(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "l.db"
+    again(world, path, [schema_line(), record_line(1, "p1@example.com", "a"), state_line(1)])
+    again(world, path, [schema_line(), record_line(1, "p1@example.com", "bad"), state_line(2)])
+    for position in (3, 4):
+        counts = again(world, path, [schema_line(), sparse(id=1, email="p1@example.com"), state_line(position)], days=2)
+        assert counts == {"read": 1, "rejected": 1}
+    again(world, path, [schema_line(), record_line(1, "p1@example.com", "b"), state_line(5)])
+    assert [each["name"] for each in world.objects.values()] == ["b"]
+    assert rejects(path) == {}

@@ -126,7 +126,10 @@ class Endings:
         if not ending.complete:
             why = "the stream was not read whole, so guards.max_changed_share cannot be judged"
         elif len(stage.keys) > most * present:
-            why = f"{len(stage.keys)} of {present} rows are new or changed, guards.max_changed_share is {most:g}"
+            why = (
+                f"{len(stage.keys)} rows are new or changed and {present} are at the destination, "
+                f"guards.max_changed_share is {most:g}"
+            )
         else:
             return None
         return Guarded(

@@ -163,7 +163,7 @@ class RecordMapper:
             refused = record.get(REFUSED_COLUMN)
             if refused is not None:
                 why = REFUSALS.get(refused) if isinstance(refused, str) else None
-                raise InvalidRecord("refused_at_source", why or "the tap says that it must be refused", REFUSED_COLUMN)
+                raise InvalidRecord("refused_at_source", why or "the tap says that it must be refused")
             return self._map(key, record)
         except InvalidRecord as error:
             error.row_key = key

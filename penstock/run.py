@@ -289,6 +289,11 @@ class Run:
         """Return how many rows were refused in this run."""
         return sum(opened.refused for opened in self._delivery.syncs.values())
 
+    @property
+    def pending(self) -> list[str]:
+        """Return the streams of this run whose models the next run has to read as a whole."""
+        return [stream for stream, opened in self._delivery.syncs.items() if opened.pending]
+
     # -- what the reader asks -----------------------------------------------------------------------------
 
     def _check_syncs(self) -> None:

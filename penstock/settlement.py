@@ -43,7 +43,9 @@ COUNTERS = ("read", "swept", "replayed", *ENDS, "left")
 def told(counts: Mapping[str, int]) -> str:
     """Write a stream's counters for people; those that are 0 are left out."""
     order = [*COUNTERS, *sorted(set(counts) - set(COUNTERS))]
-    return ", ".join(f"{name.replace('_', ' ')} {counts[name]:,}" for name in order if counts.get(name))
+    return (
+        ", ".join(f"{name.replace('_', ' ')} {counts[name]:,}" for name in order if counts.get(name)) or "nothing read"
+    )
 
 
 @dataclass(eq=False)

@@ -15,6 +15,7 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -230,6 +231,7 @@ def run_target(cls: type[PenstockTarget], config: _ConfigInput, file_input: IO[s
             cls.name, Fault("standard output is closed, so no STATE could be printed", "give it a reader")
         )
     refused = 0
+    pending: list[str] = []
     stop: Stop | None
     try:
         # singer-sdk tells at INFO which settings it does not read from the environment.
@@ -242,7 +244,7 @@ def run_target(cls: type[PenstockTarget], config: _ConfigInput, file_input: IO[s
         target.signals.at_once = True
         run = Run(target, ledger, project_root(), target.register_stream, target.signals, source, state_out)
         stop = run.to_the_end()
-        refused = run.refused
+        refused, pending = run.refused, run.pending
     except Stop as error:
         stop = error
     except Exception as error:
@@ -251,7 +253,7 @@ def run_target(cls: type[PenstockTarget], config: _ConfigInput, file_input: IO[s
     signal.setitimer(signal.ITIMER_REAL, 0)
     if stop is not None and not isinstance(stop, Interrupted | Busy):
         drain(source)
-    return _last_line(cls.name, stop, refused)
+    return _last_line(cls.name, stop, refused, pending)
 
 
 def _made(cls: type[PenstockTarget], config: _ConfigInput) -> PenstockTarget:
@@ -286,9 +288,11 @@ def drain(source: int) -> None:
                 return
 
 
-def _last_line(name: str, stop: Stop | None, refused: int = 0) -> int:
+def _last_line(name: str, stop: Stop | None, refused: int = 0, pending: Sequence[str] = ()) -> int:
     if stop is None:
         more = f"; {refused:,} rows were refused: see `penstock rejects`" if refused else ""
+        if pending:
+            more += f"; pending: {', '.join(pending)}: run again, so that the whole model is read"
         sys.stderr.write(f"{name}: exit 0, delivered{more}\n")
         return 0
     if isinstance(stop, Misconfigured) and len(stop.mistakes) > 1:

@@ -228,7 +228,8 @@ def _unknown_keys(
 def _one_of(at: str, value: object, allowed: tuple[str, ...], mistakes: list[str]) -> str:
     if isinstance(value, str) and value in allowed:
         return value
-    mistakes.append(f"{at}: expected {' or '.join(allowed)}")
+    guess = nearest(value, allowed) if isinstance(value, str) else ""
+    mistakes.append(f"{at}: expected {' or '.join(allowed)}{guess}")
     return allowed[0]
 
 

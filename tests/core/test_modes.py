@@ -234,7 +234,7 @@ def test_too_many_changes_are_held_back_before_the_first_is_sent(tmp_path: Path)
     assert read(world, path, rows, sync, 1).counts == {"read": 40, "created": 40}
     ending = read(world, path, {n: "b" if n < 21 else "a" for n in rows}, sync, 2)
     assert isinstance(ending.stop, Guarded)
-    assert "21 of 40 rows are new or changed" in ending.stop.message
+    assert "21 rows are new or changed and 40 are at the destination" in ending.stop.message
     assert ending.counts == {"read": 40, "unchanged": 19, "held_back": 21}
     assert ending.requests == []
     assert ending.states == []

@@ -357,3 +357,9 @@ def test_the_disk_of_the_reader_is_full(tmp_path: Path, sandbox: Sandbox) -> Non
 def test_standard_output_is_closed_from_the_start(tmp_path: Path, sandbox: Sandbox) -> None:
     run = into(tmp_path, sandbox, subprocess.DEVNULL, ["sh", "-c", 'exec "$@" >&-', "sh"])
     check(run, 1, "standard output is closed")
+
+
+def test_the_last_line_says_that_a_whole_model_is_still_to_be_read(tmp_path: Path, sandbox: Sandbox) -> None:
+    bookmark = b'{"type":"STATE","value":{"bookmarks":{"people":{"at":%d}}}}'
+    run = ran(tmp_path, settings_for(sandbox), [bookmark % 1, SCHEMA, bookmark % 2])
+    check(run, 0, "exit 0, delivered; pending: people: run again, so that the whole model is read")

@@ -45,6 +45,8 @@ DRAIN_SECONDS = 10.0
 """how long input is read and thrown away after a failure, at most"""
 DRAIN_SILENCE = 0.5
 """how long the tap may be silent meanwhile"""
+DRAIN_FIRST = 5.0
+"""how long it may take to begin, where a wrong setting ended us before it had said anything"""
 
 CORE_SETTINGS = [
     th.Property("syncs", th.ObjectType(additional_properties=True), description="What goes where, by stream."),
@@ -252,7 +254,7 @@ def run_target(cls: type[PenstockTarget], config: _ConfigInput, file_input: IO[s
     cls.signals.at_once = False
     signal.setitimer(signal.ITIMER_REAL, 0)
     if stop is not None and not isinstance(stop, Interrupted | Busy):
-        drain(source)
+        drain(source, DRAIN_FIRST if isinstance(stop, Misconfigured) else DRAIN_SILENCE)
     return _last_line(cls.name, stop, refused, pending)
 
 
@@ -275,7 +277,7 @@ def _ledger_place(target: PenstockTarget) -> Path | Database:
     return project_root() / path if path else default_ledger(target.name)
 
 
-def drain(source: int) -> None:
+def drain(source: int, patience: float = DRAIN_SILENCE) -> None:
     """Read on for a while after a failure, and throw it away: the tap can end in peace, and our last line stay last.
 
     A tap that finds its pipe broken makes Meltano bury the reason under a traceback of its own.
@@ -283,9 +285,10 @@ def drain(source: int) -> None:
     ends = time.monotonic() + DRAIN_SECONDS
     with contextlib.suppress(OSError, ValueError):
         while not os.isatty(source) and time.monotonic() < ends:
-            readable, _, _ = select.select([source], [], [], DRAIN_SILENCE)
+            readable, _, _ = select.select([source], [], [], patience)
             if not readable or not os.read(source, 1 << 20):
                 return
+            patience = DRAIN_SILENCE
 
 
 def _last_line(name: str, stop: Stop | None, refused: int = 0, pending: Sequence[str] = ()) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import abc
 import logging
 import re
-import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,23 +17,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import duckdb
-import psycopg
 
-from tap_warehouse import redshift_session
 from tap_warehouse.catalog import describe_all
 from tap_warehouse.duckdb import DuckDB
 from tap_warehouse.duckdb_parts import Settings
 from tap_warehouse.errors import TapError
 from tap_warehouse.messages import Output
 from tap_warehouse.models import Model, Query, Table
-from tap_warehouse.postgres import Postgres
-from tap_warehouse.postgres_session import parameters
-from tap_warehouse.redshift import Redshift
 from tap_warehouse.run import Run
 from tap_warehouse.signals import StopRequest
 from tap_warehouse.warehouse import Warehouse
-from tests.postgres import PASSWORD, Server
-from tests.tap import redshift_proxy
 from tests.tap.helpers import Message, parsed
 
 Bookmarks = dict[str, Any]
@@ -217,51 +209,3 @@ class DuckBench(Bench):
             for statement in statements:
                 rows = list(connection.execute(statement).fetchall())
             return rows
-
-
-class PostgresBench(Bench):
-    """A database of its own in the tests' server."""
-
-    def __init__(self, server: Server) -> None:
-        super().__init__()
-        self._server = server
-        self.database = f"bench_{secrets.token_hex(6)}"
-        with server.connect() as connection:
-            connection.execute(f"create database {self.database} template template0")
-            connection.execute(f"alter database {self.database} set search_path = public")  # the user is named penstock
-
-    def login(self) -> dict[str, str]:
-        """Settings of the tap."""
-        server = self._server
-        return {"host": str(server.folder), "dbname": self.database, "user": server.user, "password": PASSWORD}
-
-    def open(self) -> Warehouse:
-        return Postgres(parameters(self.login()), gate=self.gate)
-
-    def sql(self, *statements: str) -> list[Sequence[Any]]:
-        with psycopg.connect(**self.login(), autocommit=True) as connection:  # type: ignore[arg-type]
-            cursors = [connection.execute(statement.encode()) for statement in statements]
-            return list(cursors[-1].fetchall()) if cursors[-1].description else []
-
-    def stored(self) -> list[str]:
-        rows = self.sql("select tablename from pg_tables where schemaname = 'penstock'")
-        return [f'penstock."{name}"' for (name,) in rows]
-
-
-class RedshiftBench(PostgresBench):
-    """Redshift's driver and our SQL for it, before PostgreSQL."""
-
-    types: ClassVar = {**Bench.types, "text": "varchar(500)"}
-
-    def __init__(self, server: Server, port: int) -> None:
-        super().__init__(server)
-        redshift_proxy.let_in(server)
-        self._port = port
-
-    def config(self) -> dict[str, Any]:
-        """Settings of the tap."""
-        login = {"user": redshift_proxy.USER, "password": redshift_proxy.PASSWORD}
-        return {"host": "127.0.0.1", "port": self._port, "ssl": False, "database": self.database, **login}
-
-    def open(self) -> Warehouse:
-        return Redshift(redshift_session.parameters(self.config()), fetch_rows=7)

@@ -248,6 +248,7 @@ def _connect(settings: Settings) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(":memory:", config=config)
         for statement in (
             "set TimeZone = 'UTC'",
+            "set enable_progress_bar = false",  # it would draw in the log
             "set arrow_large_buffer_size = true",  # 64-bit offsets: a batch may pass 2 GB
             "set python_enable_replacements = false",  # a table's name must not find our variables
             f"set file_search_path = {text(str(rooted('.')))}",

@@ -111,14 +111,23 @@ class DuckDialect(CommonDialect):
     name = "duckdb"
 
     def hashed(self, salt: str, values: Sequence[tuple[str, str]]) -> str:
-        """Hash a JSON array of the values as text: quotes keep neighbours apart, null is no text.
+        """Hash the values' texts in a row, each where its end is known, a null as no text at all.
 
-        Nested values are written as JSON first, because their cast to text leaves quotes out.
+        Numbers, dates and the like end at a comma, which they cannot hold; any other text follows its length. Nested
+        values are written as JSON first, because their cast to text leaves quotes out.
         """
-        written = ", ".join(
-            f"cast(to_json({x}) as varchar)" if _is_nested(kind) else f"cast({x} as varchar)" for x, kind in values
-        )
-        return f"md5_number(cast(to_json([{text(salt)}, {written}]) as varchar))"
+        parts = [text(salt)]
+        for x, kind in values:
+            written = f"cast(to_json({x}) as varchar)" if _is_nested(kind) else f"cast({x} as varchar)"
+            parts += [written, "','"] if _WITHOUT_COMMA(kind) else [f"strlen({written})", "':'", written]
+        return f"md5_number(concat({', '.join(parts)}))"
+
+
+_WITHOUT_COMMA = re.compile(
+    r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL\(\d+,\d+\)|FLOAT|DOUBLE|BOOLEAN|UUID|DATE|"
+    r"TIME(STAMP)?( WITH TIME ZONE|_S|_MS|_NS)?"
+).fullmatch
+"""types whose texts hold no comma, as DuckDB writes their names"""
 
 
 def _is_nested(kind: str) -> bool:

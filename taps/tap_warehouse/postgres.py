@@ -1,6 +1,6 @@
 """PostgreSQL, version 13 and later, over two connections: rows leave through one while the other keeps the snapshots.
 
-The line is built in SQL and leaves by COPY, raw: format csv with a quote and a delimiter that JSON text cannot hold.
+The record's JSON is built in SQL, by the server's parallel workers where it has any, and leaves by COPY.
 The reading connection is read-only; the other writes nothing but the snapshot schema. Its work tables are unlogged: a
 crash of the server empties them, which costs one full read.
 """
@@ -8,9 +8,7 @@ crash of the server empties them, which costs one full read.
 from __future__ import annotations
 
 import contextlib
-from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import accumulate
 from typing import cast
 
 import psycopg
@@ -18,6 +16,7 @@ import psycopg
 from tap_warehouse.dialect import CommonDialect
 from tap_warehouse.errors import ConfigurationError, OutOfMemory, ReadFault
 from tap_warehouse.models import Model, Query, Table, nearest
+from tap_warehouse.postgres_copy import copied
 from tap_warehouse.postgres_grants import missing, unkept
 from tap_warehouse.postgres_session import SETTINGS, Connection, connected, parameters, said
 from tap_warehouse.postgres_types import INCOMPARABLE, PgType, Types, json_schema, quoted, row_list, text
@@ -25,11 +24,7 @@ from tap_warehouse.sqltext import one_query
 from tap_warehouse.tap import TapWarehouse
 from tap_warehouse.warehouse import GONE, Column, Frame, Lines, Read, Row, Warehouse
 
-BLOCK = 1 << 18
-"""bytes in one piece"""
-
 _TEXT = PgType("text")
-_COPY = r"copy ({query}) to stdout (format csv, quote E'\x01', delimiter E'\x02')"
 
 
 class PostgresDialect(CommonDialect):
@@ -212,46 +207,24 @@ class Postgres:
     # Rows
 
     def read(self, read: Read, frame: Frame) -> Iterator[Lines]:
-        """Build the whole line in SQL, and let it leave as the server wrote it."""
-        head, tail = text(frame.head), text(frame.tail.removesuffix("\n"))
-        line = f"{head} || cast(row_to_json(r) as text) || {tail}"
+        """Build the record in SQL, and let it leave as the server wrote it."""
+        record = "row_to_json(r)"
         source = f"{read.source} m cross join lateral (select {_row(read.fields)}) r"
         if read.gone:
             keys = [(each, f"m.k{read.keys.index(each.name)}") for each, _ in read.fields if each.name in read.keys]
             source += f" cross join lateral (select {_row([*keys, (GONE, text(frame.gone_at))])}) g"
-            line = f"case when {read.gone} then {head} || cast(row_to_json(g) as text) || {tail} else {line} end"
-        query = f"select {line} from {source}"
+            record = f"case when {read.gone} then row_to_json(g) else {record} end"
+        query = f"select {record} from {source}"
         query += f" where {read.where}" if read.where else ""
         query += f" order by {read.order}" if read.order else ""
         query += "" if read.limit is None else f" limit {read.limit}"
         try:
-            with self._reading.cursor() as cursor, cursor.copy(_COPY.format(query=query).encode()) as copy:
-                yield from self._pieces(copy)
+            for lines in copied(self._reading, query, frame.head.encode(), frame.tail.encode()):
+                if self._checked:
+                    _check(lines)
+                yield lines
         except psycopg.Error as error:
             raise _fault(error, "reading failed") from error
-
-    def _pieces(self, copy: psycopg.Copy) -> Iterator[Lines]:
-        rows: list[bytes | bytearray | memoryview] = []
-        size = 0
-        for row in copy:
-            rows.append(row)
-            size += len(row)
-            if size >= BLOCK:
-                yield self._lines(rows)
-                rows, size = [], 0
-        if rows:
-            yield self._lines(rows)
-
-    def _lines(self, rows: list[bytes | bytearray | memoryview]) -> Lines:
-        data = b"".join(rows)
-        if self._checked:
-            try:
-                data.decode()
-            except UnicodeDecodeError as error:
-                raise ReadFault(
-                    "reading failed: the database's encoding is SQL_ASCII, and a text is no UTF-8"
-                ) from error
-        return Lines(memoryview(data), memoryview(array("q", accumulate(map(len, rows), initial=0))))
 
     def interrupt(self) -> None:
         """Cancel what both connections run. One that was just closed has nothing to cancel."""
@@ -267,6 +240,14 @@ class Postgres:
 
 def _row(fields: Sequence[tuple[Column, str]]) -> str:
     return row_list((column.name, cast("PgType", column.native or _TEXT), x) for column, x in fields)
+
+
+def _check(lines: Lines) -> None:
+    """Refuse what a database without an encoding may hold."""
+    try:
+        str(lines.data, "utf-8")
+    except UnicodeDecodeError as error:
+        raise ReadFault("reading failed: the database's encoding is SQL_ASCII, and a text is no UTF-8") from error
 
 
 def _fault(error: psycopg.Error, what: str) -> ReadFault:

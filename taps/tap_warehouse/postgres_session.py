@@ -85,6 +85,14 @@ SESSION = (
 )
 """What the text of a value depends on, fixed before anything is hashed or read."""
 
+READING = (
+    "set default_transaction_read_only = on",
+    "set parallel_tuple_cost = 0",
+    "set parallel_setup_cost = 0",
+)
+"""The planner thinks it dear to pass rows between workers, and ours leave anyway; building their JSON is what costs.
+How many workers there may be stays with the server (max_parallel_workers_per_gather)."""
+
 _LATER = re.compile(
     r"refused|timeout|timed out|starting up|shutting down|too many|remaining connection slots|unexpectedly|unreachable"
     r"|recovery|reset by peer"
@@ -138,7 +146,7 @@ def connected(given: Mapping[str, str], *, read_only: bool) -> Connection:
     try:
         if connection.info.server_version < 130000:
             raise ConfigurationError(["host: PostgreSQL 13 or later is needed."])
-        for statement in (*SESSION, *(("set default_transaction_read_only = on",) if read_only else ())):
+        for statement in (*SESSION, *(READING if read_only else ())):
             connection.execute(statement)
     except psycopg.Error as error:
         connection.close()

@@ -32,20 +32,15 @@ _SCHEMAS: dict[str, JsonSchema] = {
 }
 _NUMBERS = ("int2", "int4", "int8", "float4", "float8", "numeric")
 _TEXTS = ("text", "varchar", "bpchar", "name", "uuid", "date", "time")
-_PLAIN = frozenset((*_NUMBERS, *_TEXTS, "bool", "jsonb", "hstore"))
+_PLAIN = frozenset((*_NUMBERS, *_TEXTS, "timestamptz", "bool", "jsonb", "hstore"))
 INCOMPARABLE = frozenset(("json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle", "jsonpath"))
 """types without an equality that a join could use"""
 
-_INSTANT = (
-    "case when {x} >= '0001-01-01' and {x} < '10000-01-01' "
-    'then to_char({x}, \'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"\') else cast({x} as text) end'
-)
 _ONE_LINE = "cast(translate(cast({x} as text), chr(10) || chr(13), '  ') as json)"
 """stored JSON digit for digit; a line break in it can only stand between values"""
 
 _SCALARS = {
-    "timestamp": _INSTANT,
-    "timestamptz": _INSTANT,
+    "timestamp": "{x} at time zone 'UTC'",
     "bytea": "translate(encode({x}, 'base64'), chr(10), '')",
     "json": _ONE_LINE,
 }

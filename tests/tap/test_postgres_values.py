@@ -62,14 +62,14 @@ VALUES = [
     ("''", "", ["string", "null"]),
     ("cast('2024-01-02' as date)", "2024-01-02", ["string", "null"]),
     ("cast('03:04:05.6' as time)", "03:04:05.6", ["string", "null"]),
-    ("cast('2024-01-02 03:04:05.6' as timestamp)", "2024-01-02T03:04:05.600000+00:00", ["string", "null"]),
-    ("cast('2024-01-02 03:04:05.6+02' as timestamptz)", "2024-01-02T01:04:05.600000+00:00", ["string", "null"]),
-    ("cast('0001-01-01' as timestamp)", "0001-01-01T00:00:00.000000+00:00", ["string", "null"]),
+    ("cast('2024-01-02 03:04:05.6' as timestamp)", "2024-01-02T03:04:05.6+00:00", ["string", "null"]),
+    ("cast('2024-01-02 03:04:05.6+02' as timestamptz)", "2024-01-02T01:04:05.6+00:00", ["string", "null"]),
+    ("cast('0001-01-01' as timestamp)", "0001-01-01T00:00:00+00:00", ["string", "null"]),
     ("cast('9999-12-31 23:59:59.999999' as timestamp)", "9999-12-31T23:59:59.999999+00:00", ["string", "null"]),
     ("cast('infinity' as timestamp)", "infinity", ["string", "null"]),
     ("cast('-infinity' as date)", "-infinity", ["string", "null"]),
-    ("cast('0044-03-15 BC' as timestamptz)", "0044-03-15 00:00:00+00 BC", ["string", "null"]),
-    ("cast('10000-01-01' as timestamp)", "10000-01-01 00:00:00", ["string", "null"]),
+    ("cast('0044-03-15 BC' as timestamptz)", "0044-03-15T00:00:00+00:00 BC", ["string", "null"]),
+    ("cast('10000-01-01' as timestamp)", "10000-01-01T00:00:00+00:00", ["string", "null"]),
     (r"cast('\x00ff10' as bytea)", "AP8Q", ["string", "null"]),
     ("decode(repeat('00', 100), 'hex')", "A" * 134 + "==", ["string", "null"]),
     (
@@ -95,7 +95,7 @@ VALUES = [
     ("array[[1, 2], [3, 4]]", [[1, 2], [3, 4]], ["array", "null"]),
     ("cast('{}' as timestamp[])", [], ["array", "null"]),
     ("cast(null as timestamp[])", None, ["array", "null"]),
-    ("array[cast('2024-01-02' as timestamp), null]", ["2024-01-02T00:00:00.000000+00:00", None], ["array", "null"]),
+    ("array[cast('2024-01-02' as timestamp), null]", ["2024-01-02T00:00:00+00:00", None], ["array", "null"]),
     (r"array[cast('\x00' as bytea)]", ["AA=="], ["array", "null"]),
     ("array[cast('[1,\n2]' as json)]", [[1, 2]], ["array", "null"]),
     ("array[array[cast('[1,\n2]' as json)]]", [[[1, 2]]], ["array", "null"]),
@@ -128,13 +128,13 @@ def test_types_of_the_users_own(bench: PostgresBench) -> None:
     )
     messages = bench.run(bench.model("t"))
     first, second = records(messages)
-    item = {"name": "a", "at": "2024-01-02T00:00:00.000000+00:00", "raw": "AA==", "moods": ["sad"]}
+    item = {"name": "a", "at": "2024-01-02T00:00:00+00:00", "raw": "AA==", "moods": ["sad"]}
     empty = {"name": None, "at": None, "raw": None, "moods": None}
     assert first == {
         "id": 1,
         "m": "happy",
         "c": 5,
-        "w": "2024-01-02T00:00:00.000000+00:00",
+        "w": "2024-01-02T00:00:00+00:00",
         "i": item,
         "l": [{**empty, "name": "b"}],
         "n": empty,
@@ -175,4 +175,4 @@ def test_the_session_of_a_user_changes_no_value(bench: PostgresBench) -> None:
     messages = bench.run(bench.model("t"), state=state)
     assert records(messages) == []
     [record] = records(bench.run(bench.model("t")))
-    assert (record["a"], record["c"]) == ("2024-01-02T03:04:05.000000+00:00", Decimal("0.30000000000000004"))
+    assert (record["a"], record["c"]) == ("2024-01-02T03:04:05+00:00", Decimal("0.30000000000000004"))

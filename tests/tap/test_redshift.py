@@ -129,20 +129,21 @@ VALUES = [
 ]
 
 
-@pytest.mark.parametrize(("expression", "expected", "kind"), VALUES, ids=[value[0][:40] for value in VALUES])
-def test_every_type_keeps_its_value(bench: RedshiftBench, expression: str, expected: Any, kind: str) -> None:
-    for change in ("full", "snapshot"):
-        model = Model("t", Query(f"select 1 as id, {expression} as v", "sql"), ("id",), change=change)
-        messages = bench.run(model)
-        [record] = records(messages)
-        assert record["v"] == expected
-        assert type(record["v"]) is type(expected)
-        assert str(record["v"]) == str(expected)
-        schema = next(message["schema"] for message in messages if message["type"] == "SCHEMA")
-        assert schema["properties"]["v"]["type"] == [kind, "null"]
-        Draft7Validator.check_schema(schema)
-        if change == "snapshot":
-            assert records(bench.run(model, state=state_of(messages))) == []
+@pytest.mark.parametrize("change", ["full", "snapshot"])
+def test_every_type_keeps_its_value(bench: RedshiftBench, change: str) -> None:
+    """One model of them all: a run takes a second here."""
+    written = ", ".join(f"{expression} as v{at}" for at, (expression, *_) in enumerate(VALUES))
+    model = Model("t", Query(f"select 1 as id, {written}", "sql"), ("id",), change=change)
+    messages = bench.run(model)
+    [record] = records(messages)
+    schema = next(message["schema"] for message in messages if message["type"] == "SCHEMA")
+    Draft7Validator.check_schema(schema)
+    for at, (expression, expected, kind) in enumerate(VALUES):
+        value = record[f"v{at}"]
+        assert (value, type(value), str(value)) == (expected, type(expected), str(expected)), expression
+        assert schema["properties"][f"v{at}"]["type"] == [kind, "null"], expression
+    if change == "snapshot":
+        assert records(bench.run(model, state=state_of(messages))) == []
 
 
 @pytest.mark.parametrize(

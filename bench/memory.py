@@ -25,21 +25,8 @@ from requests.auth import AuthBase
 
 from penstock.delivery import Answer
 from penstock.ledger import Ledger
-from penstock.records import (
-    Abilities,
-    Action,
-    Ask,
-    Batch,
-    Delivered,
-    Form,
-    Gauge,
-    Json,
-    Limits,
-    Outcome,
-    Request,
-    Response,
-    Sync,
-)
+from penstock.modes import Action, Json, Sync
+from penstock.records import Abilities, Ask, Batch, Delivered, Form, Gauge, Limits, Outcome, Request, Response
 from penstock.run import Run
 
 HERE = Path(__file__).resolve().parent

@@ -8,12 +8,17 @@ share an identity are never ready together, a batch holds each key and each matc
 
 from __future__ import annotations
 
-from penstock.records import Action, Batch, Limits, Row, RowKey, Sync
+from penstock.modes import Action, Sync
+from penstock.records import Batch, Limits, Row, RowKey
+from penstock.relations import RELATING
+
+ID_BYTES = 100
+"""bytes that one end of a link takes in a request, about"""
 
 
-def key_identity(sync: Sync, key: RowKey) -> str:
+def key_identity(stream: str, key: RowKey) -> str:
     """Name the lane of a row key."""
-    return f"k\0{sync.stream}\0{key}"
+    return f"k\0{stream}\0{key}"
 
 
 def match_identity(sync: Sync, match: str) -> str:
@@ -68,12 +73,17 @@ class Lanes:
         return heads and [head for head in heads if all(self._queues[i][0] is head for i in head.identities)]
 
 
-Where = tuple[str, Action, bool]
-"""stream, action, whether the rows are addressed by their ids"""
+Where = tuple[str, Action, bool, int]
+"""stream, action, whether the rows are addressed by their ids, the place of the link where it is about one"""
 
 
 def _where(row: Row) -> Where:
-    return (row.sync.stream, row.action, row.destination_id is not None)
+    link = row.link if row.action in RELATING else -1
+    return (row.sync.stream, row.action, row.destination_id is not None, link)
+
+
+def _size(row: Row) -> int:
+    return 2 * ID_BYTES if row.action in RELATING else len(row.body)
 
 
 class Batcher:
@@ -89,21 +99,21 @@ class Batcher:
         full: list[Batch] = []
         where = _where(row)
         batch = self._open.get(where)
-        if batch and batch.size + len(row.body) > self._limits.body_bytes:
+        if batch and batch.size + _size(row) > self._limits.body_bytes:
             full.append(self._seal(where))
             batch = None
         if batch is None:
             batch = self._open[where] = Batch(row.sync, row.action, [], opened_at=now)
         batch.rows.append(row)
-        batch.size += len(row.body)
-        if len(batch.rows) >= self._limits.rows:
+        batch.size += _size(row)
+        if len(batch.rows) >= self._limits.rows_of.get(row.action, self._limits.rows):
             full.append(self._seal(where))
         return full
 
     def fits(self, row: Row, more: int) -> bool:
         """Tell whether an unsealed row may grow by so many bytes where it is."""
         batch = self._open.get(_where(row))
-        if batch is None or not any(r is row for r in batch.rows):
+        if batch is None or row.action in RELATING or not any(r is row for r in batch.rows):
             return True
         if batch.size + more > self._limits.body_bytes:
             return False
@@ -131,6 +141,6 @@ def halves(batch: Batch) -> tuple[Batch, Batch]:
     middle = len(batch.rows) // 2
     first, second = batch.rows[:middle], batch.rows[middle:]
     return (
-        Batch(batch.sync, batch.action, first, sum(len(r.body) for r in first)),
-        Batch(batch.sync, batch.action, second, sum(len(r.body) for r in second)),
+        Batch(batch.sync, batch.action, first, sum(map(_size, first))),
+        Batch(batch.sync, batch.action, second, sum(map(_size, second))),
     )

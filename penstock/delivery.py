@@ -9,39 +9,30 @@ settlement before its receipt counts.
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Sequence
 from itertools import count
 from random import Random
 from typing import Protocol
 
-from typing_extensions import assert_never
-
 from penstock import judgement
-from penstock.batching import Batcher, Lanes, halves
+from penstock.answers import Answers
+from penstock.batching import Batcher, Lanes
 from penstock.checkpoint import Checkpoint, Epoch
 from penstock.endings import Endings
-from penstock.errors import BatchRefused, Fault, NoAnswer, Refusal, Stop, Throttled, Unavailable
+from penstock.errors import NoAnswer, Stop
 from penstock.intake import Intake
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
+from penstock.modes import Sync
 from penstock.pace import Pace
 from penstock.policy import Policy
 from penstock.records import (
-    Again,
     Batch,
-    Delivered,
     Destination,
-    Outcome,
-    Rejected,
     Request,
     Response,
-    Retry,
-    Row,
     Source,
-    Sync,
-    Unknown,
 )
 from penstock.settlement import OpenSync, Settlement
 
@@ -74,17 +65,16 @@ class Delivery:
         self.policy = policy or Policy()
         self.calls = 0
         self.syncs: dict[str, OpenSync] = {}
-        self.stopped: Stop | None = None
-        """set once the run must end; nothing new is sent from then on"""
         self._destination = destination
         self._ledger = ledger
         self._sender = sender
-        self._chance = chance or Random()  # noqa: S311 - jitter, no secret
+        chance = chance or Random()  # noqa: S311 - jitter, no secret
         self._lanes = Lanes()
         self._batcher = Batcher(destination.limits, self.policy.batch_age)
-        self.pace = Pace(destination.limits, self.policy, self._chance, ledger)
+        self.pace = Pace(destination.limits, self.policy, chance, ledger)
         self._settlement = Settlement(ledger, checkpoint, self._lanes)
         self._intake = Intake(destination, ledger, self._lanes, self._batcher, self._settlement)
+        self._answers = Answers(destination, self._settlement, self._intake, self.pace, self.policy, chance)
         self._endings = Endings(ledger, self._lanes, self._settlement, self._intake, self.policy)
         self._intended: list[Batch] = []
         self._sendable: deque[Batch] = deque()
@@ -92,14 +82,15 @@ class Delivery:
         self._in_flight: dict[int, Batch] = {}
         self._answered = 0
         """batches whose answers are not durable yet: they still hold their lane, so a crash repeats one a lane"""
-        self._waiting: list[tuple[float, int, list[Row]]] = []
         self._tickets = count(1)
         self._now = 0.0
 
     def open(self, sync: Sync, mapper: RecordMapper) -> OpenSync:
         """Start a sync, or go on with the one that is open. Raises Misconfigured when it cannot start."""
         if sync.stream not in self.syncs:
-            self.syncs[sync.stream] = self._settlement.open(sync, mapper.version, mapper.rules)
+            self.syncs[sync.stream] = self._settlement.open(
+                sync, mapper.version, mapper.rules, mapper.abilities or self._destination.abilities
+            )
         opened = self.syncs[sync.stream]
         opened.mapping = mapper.version
         self._settlement.follow_rules(opened, mapper.rules)
@@ -113,7 +104,7 @@ class Delivery:
         """Take records in reading order, each with a receipt of `epoch`."""
         self._settlement.now = now
         self._intake.offer(opened, mapper, epoch, rows, now)
-        self._judge(opened)
+        self._answers.judge(opened)
 
     def new_version(self, opened: OpenSync, version: int) -> bool:
         """Note the version of a full read; tell whether its end will prove that the stream was read whole."""
@@ -126,23 +117,27 @@ class Delivery:
         """
         self._endings.add(opened, mapper, complete=complete, whole=complete or whole)
 
+    def retry_links(self, opened: OpenSync, mapper: RecordMapper) -> None:
+        """At the end of the input: try rows again that lacked another row, which may have come after them."""
+        self._endings.retry_links(opened, mapper)
+
     def cut_off(self) -> None:
         """Take it that the input broke off: what waits for the end of its stream is held back."""
         self._endings.hold_back(self.syncs.values())
 
     def turn(self, now: float, *, flush: bool = False) -> None:
         """Do everything that can be done without waiting. `flush` seals batches whatever their age."""
-        self._now = self._settlement.now = now
+        self._now = self._settlement.now = self._answers.now = now
         for ticket, answer in self._sender.take():
             self._receive(ticket, self._in_flight.pop(ticket), answer)
             self._answered += 1
-        while self._waiting and self._waiting[0][0] <= now:
-            rows = heapq.heappop(self._waiting)[2]
+        while rows := self._answers.due(now):
             self._intake.again(rows, self.syncs[rows[0].sync.stream], now)
         while self._settlement.released:
             self._let_forward()
         if self.stopped is None:
             self._endings.turn(now)
+        self._answers.wait_for_others()
         if self.stopped is None:
             self._intake.sealed += self._batcher.due(now, everything=flush or (not self._in_flight and not self.room))
             self._intend()
@@ -173,8 +168,8 @@ class Delivery:
     def next_due(self, now: float) -> float | None:
         """Return when a turn will next have something to do, answers aside; None when nothing is due."""
         due: list[float] = []
-        if self._waiting:
-            due.append(self._waiting[0][0])
+        if self._answers.waiting:
+            due.append(self._answers.waiting[0][0])
         if self._settlement.dirty_since is not None:
             due.append(self._settlement.dirty_since + self.policy.commit_age)
         if self.stopped is None:
@@ -242,7 +237,8 @@ class Delivery:
         lanes = self._destination.limits.concurrency
         while self._sendable and len(self._in_flight) + self._answered < lanes:
             if not self.pace.may_go(self._now):
-                self.stopped = self.pace.quota_spent()
+                if spent := self.pace.quota_spent():
+                    self.stop(spent)
                 return
             batch = self._sendable.popleft()
             for row in batch.rows:
@@ -264,133 +260,16 @@ class Delivery:
             self._settlement.close_intent(opened, batch, [])
             self.stop(answer)
             return
-        if isinstance(answer, NoAnswer):
-            outcome: Outcome = Unknown(answer.reason) if answer.sent else Retry(answer.reason)
-            self._failed(batch)
-            self._conclude(opened, batch, [outcome] * len(batch.rows))
-            return
-        try:
-            outcomes = self._destination.decode(answer, batch)
-        except Refusal as refusal:
-            self._refused(opened, batch, refusal)
-        except Stop as stop:
-            self._settlement.close_intent(opened, batch, batch.rows)
-            self.stop(stop)
-        else:
-            if len(outcomes) != len(batch.rows):
-                raise AssertionError("a target must return one outcome per row of the batch")
-            self.pace.succeed()
-            self._conclude(opened, batch, outcomes)
-
-    def _refused(self, opened: OpenSync, batch: Batch, refusal: Refusal) -> None:
-        outcome: Outcome
-        if isinstance(refusal, BatchRefused):
-            self.pace.succeed()
-        elif not isinstance(refusal, Throttled):
-            self._failed(batch)
-        if isinstance(refusal, BatchRefused) and len(batch.rows) > 1:
-            self._settlement.close_intent(opened, batch, [])
-            opened.counts["batches_halved"] += 1
-            for row in batch.rows:
-                row.attempts -= 1  # being split is no failure of the row
-            self._intake.sealed += halves(batch)
-            return
-        if isinstance(refusal, BatchRefused):
-            outcome = Rejected(refusal.code, refusal.message, refusal.field)
-        elif isinstance(refusal, Throttled):
-            outcome = self._slow_down(opened, batch, refusal)
-        elif isinstance(refusal, Unavailable):
-            outcome = Unknown(str(refusal), after=refusal.after)
-        else:
-            # Nothing can be read out of the answer, so it says nothing against any row: as if none had come.
-            outcome = Unknown(str(refusal))
-        self._conclude(opened, batch, [outcome] * len(batch.rows))
-
-    def _slow_down(self, opened: OpenSync, batch: Batch, refusal: Throttled) -> Retry:
-        opened.counts["throttled"] += 1
-        return Retry(str(refusal), self.pace.throttled(refusal, self._now, batch.rows))
-
-    def _failed(self, batch: Batch) -> None:
-        fault = self.pace.failed(self._now, batch.rows)
-        if fault is not None:
-            self.stop(fault)
-
-    def _conclude(self, opened: OpenSync, batch: Batch, outcomes: Sequence[Outcome]) -> None:
-        delivered: list[tuple[Row, Delivered]] = []
-        rejected: list[tuple[Row, Rejected]] = []
-        later: list[tuple[Row, str, float | None]] = []
-        onward: list[Row] = []
-        doubtful: list[Row] = []
-        for row, outcome in zip(batch.rows, outcomes, strict=True):
-            match outcome:
-                case Delivered():
-                    delivered.append((row, outcome))
-                case Rejected():
-                    rejected.append((row, outcome))
-                case Again():
-                    self._settlement.redirect(opened, row, batch.action, outcome)
-                    onward.append(row)
-                case Retry():
-                    later.append((row, outcome.reason, outcome.after))
-                case Unknown():
-                    doubtful.append(row)
-                    row.looked = row.absent = False  # what was known of the object is older than what may have happened
-                    if outcome.answered and row.attempts >= self.policy.unacknowledged:
-                        rejected.append((row, Rejected("not_acknowledged", outcome.reason)))
-                    else:
-                        later.append((row, outcome.reason, outcome.after))
-                case _:
-                    assert_never(outcome)
-        opened.counts["unknown"] += len(doubtful)
-        self._settlement.close_intent(opened, batch, doubtful)
-        if delivered:
-            self._settlement.delivered(opened, delivered)
-        if rejected:
-            self._settlement.rejected(opened, rejected, "rejected")
-        self._judge(opened)
-        self._put_off(opened, later)
-        if onward and not self._out_of_attempts(opened, onward, "the answers lead nowhere"):
-            heapq.heappush(self._waiting, (self._now, next(self._tickets), onward))
-
-    def _put_off(self, opened: OpenSync, later: Sequence[tuple[Row, str, float | None]]) -> None:
-        """Let rows wait for their next attempt, those of one batch together; end the run when a budget is spent."""
-        if not later:
-            return
-        if self._out_of_attempts(opened, [row for row, _, _ in later], later[0][1]):
-            return
-        absurd = self.policy.retry.absurd([after for _, _, after in later])
-        if absurd is not None:
-            self.stop(absurd)
-            return
-        opened.counts["retried"] += len(later)
-        waits: dict[float | None, list[Row]] = {}
-        for row, _, after in later:
-            waits.setdefault(after, []).append(row)
-        for after, rows in waits.items():
-            wait = self.policy.retry.wait(rows[0].attempts, self._chance, after)
-            heapq.heappush(self._waiting, (self._now + wait, next(self._tickets), rows))
-
-    def _out_of_attempts(self, opened: OpenSync, rows: Sequence[Row], reason: str) -> bool:
-        if all(row.attempts < self.policy.retry.attempts for row in rows):
-            return False
-        self.stop(
-            Fault(
-                f"stream {opened.sync.stream}: no success in {self.policy.retry.attempts} attempts; last: {reason}",
-                "the rows concerned were not acknowledged; run again when the destination answers",
-            )
-        )
-        return True
+        self._answers.take(opened, batch, answer)
 
     def stop(self, why: Stop) -> None:
         """Send nothing more. The first reason counts."""
-        self.stopped = self.stopped or why
+        self._answers.stop(why)
 
-    def _judge(self, opened: OpenSync) -> None:
-        """Stop at once when the first rows were all refused. Not while good rows may still come."""
-        if opened.counts["rejected"] >= self.policy.hopeless or not self._lanes.rows:
-            hopeless = judgement.hopeless(opened, self.policy)
-            if hopeless is not None:
-                self.stop(hopeless)
+    @property
+    def stopped(self) -> Stop | None:
+        """Return why the run must end, once it must: nothing new is sent from then on."""
+        return self._answers.stopped
 
     def verdict(self) -> Stop | None:
         """End a run that was read to its end, and judge it."""

@@ -18,10 +18,12 @@ from penstock.errors import Guarded
 from penstock.intake import Intake, mapped, removal
 from penstock.ledger import Ledger
 from penstock.mapping import REMOVED_COLUMN, RecordMapper
+from penstock.modes import REMOVALS
 from penstock.policy import Policy
-from penstock.records import REMOVALS, Record, RowKey
+from penstock.records import Record, RowKey
 from penstock.settlement import OpenSync, Settlement
 from penstock.staging import Stage
+from penstock.steps import NO_OTHER
 
 CHUNK = 500
 """removals handed over together"""
@@ -57,6 +59,10 @@ class Endings:
     def add(self, opened: OpenSync, mapper: RecordMapper, *, complete: bool, whole: bool) -> None:
         """Take the end of a stream."""
         self._endings.append(self._steps(_Ending(opened, mapper, complete, whole)))
+
+    def retry_links(self, opened: OpenSync, mapper: RecordMapper) -> None:
+        """Take it that no more input comes: rows that this run refused for want of another row are tried once more."""
+        self._endings.append(self._replay(_Ending(opened, mapper, complete=False, whole=False), NO_OTHER))
 
     def hold_back(self, syncs: Iterable[OpenSync]) -> None:
         """Give up what waits for the end of its stream, as none will come: staged rows, removals not judged yet."""
@@ -167,14 +173,16 @@ class Endings:
             self._intake.enter(opened, rows, self._now)
         yield from self._until_settled()
 
-    def _replay(self, ending: _Ending) -> Iterator[None]:
+    def _replay(self, ending: _Ending, code: str | None = None) -> Iterator[None]:
         """Try rows again that were refused in earlier runs and that the tap has not sent in this one.
+
+        With a code: those that this run has refused for it.
 
         Every row of this run is settled by now, so a replay never overtakes a fresher version of its row.
         """
         opened, mapper, rejects = ending.opened, ending.mapper, self._ledger.rejects
         after = ""
-        while due := rejects.due(opened.number, self._ledger.run, after):
+        while due := rejects.due(opened.number, self._ledger.run, after, code):
             after = due[-1][0]
             rows = []
             for key, record in due:

@@ -13,22 +13,12 @@ from penstock.checkpoint import Epoch
 from penstock.errors import InvalidRecord
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper, decode_record, encode_payload, fingerprint, kept, reject_key
-from penstock.records import (
-    REMOVALS,
-    Action,
-    Batch,
-    Delivered,
-    Destination,
-    KnownRow,
-    Record,
-    Rejected,
-    Row,
-    RowKey,
-    Source,
-    Sync,
-)
+from penstock.modes import REMOVALS, Action, Sync
+from penstock.parents import Parents
+from penstock.records import Batch, Delivered, Destination, KnownRow, Record, Rejected, Row, RowKey, Source
+from penstock.relations import is_linked
 from penstock.settlement import OpenSync, Settlement, mark_of
-from penstock.steps import NO_OBJECT, dress, in_doubt, is_removal, next_step, want
+from penstock.steps import NO_OBJECT, NO_OTHER, dress, in_doubt, is_removal, next_step, want
 
 TOO_LARGE = Rejected("too_large", "the mapped record is larger than one request may be")
 ABSENT = Rejected(NO_OBJECT, "there is no object to change")
@@ -41,8 +31,10 @@ class Intake:
         self, destination: Destination, ledger: Ledger, lanes: Lanes, batcher: Batcher, settlement: Settlement
     ) -> None:
         self.sealed: list[Batch] = []
+        self.later: list[Row] = []
+        """rows that wait for others to come to their end"""
         self._limits = destination.limits
-        self._can = destination.abilities
+        self._parents = Parents(ledger, lanes)
         self._ledger = ledger
         self._lanes = lanes
         self._batcher = batcher
@@ -60,6 +52,7 @@ class Intake:
         """keys of which an unchanged version stands in this very group: its reject, if any, is about to go"""
         opened.mapper = mapper
         sync, mark_seen, busy = opened.sync, opened.seen.mark, bool(self._lanes.rows)
+        tail, stream = self._lanes.tail, sync.stream
         stage = opened.stage
         refused = self._ledger.rejects.has_any(opened.number)
         resend = sync.strategy.unchanged is not Action.NOTHING
@@ -69,7 +62,7 @@ class Intake:
                 self._settlement.superseded(
                     opened, opened.held.pop(key)
                 )  # it is back, whatever becomes of this version
-            alone = key not in earlier and not (busy and key is not None and self._lanes.tail(key_identity(sync, key)))
+            alone = key not in earlier and not (busy and key is not None and tail(key_identity(stream, key)))
             last_sent: bytes | None = None
             found = remembered.get(key) if key is not None else None
             if found is not None and key is not None:
@@ -142,6 +135,7 @@ class Intake:
             row.invalid = InvalidRecord("sparse", "it lacks the match field, which a refused record of its row holds")
         if row.invalid is None:
             row.payload, row.body, row.fingerprint = whole.payload, whole.body, whole.fingerprint
+            row.links = whole.links
 
     def _put_off(self, opened: OpenSync, epoch: Epoch, row: Row) -> bool:
         """End a row that was refused before, just as it is, and is not to be tried again yet."""
@@ -169,7 +163,7 @@ class Intake:
             self._complete(opened, row)
             if row.known is not None:
                 opened.seen.mark(row.known.seq, present=not row.known.left)
-            own_lane = key_identity(row.sync, row.key)
+            own_lane = key_identity(row.sync.stream, row.key)
             ahead = self._lanes.tail(own_lane)
             if ahead is not None and self._coalesce(ahead, row):
                 opened.counts["coalesced"] += 1
@@ -196,7 +190,7 @@ class Intake:
         """Let an unsent row take over a newer version of itself; the fields merge, the later value wins."""
         if ahead.sealed or ahead.attempts or ahead.invalid or row.invalid or ahead.match != row.match:
             return False
-        if ahead.removed or row.removed or (ahead.looked or ahead.action is Action.APPEND):
+        if ahead.placed or ahead.removed or row.removed or (ahead.looked or ahead.action is Action.APPEND):
             return False
         if row.match and self._lanes.tail(match_identity(row.sync, row.match)) is not ahead:
             return False
@@ -209,9 +203,11 @@ class Intake:
             body = encode_payload({n: v for n, v in payload.items() if n not in row.sync.created_only})
         if not self._batcher.fits(ahead, len(body) - len(ahead.body)):
             return False
-        ahead.payload, ahead.body = payload, body
-        ahead.fingerprint = fingerprint(body)
-        ahead.source_mark = row.source_mark if body is row.body else None
+        links = tuple(new if new is not None else old for old, new in zip(ahead.links, row.links, strict=True))
+        same = body is row.body and links == row.links
+        ahead.payload, ahead.body, ahead.links = payload, body, links
+        ahead.fingerprint = row.fingerprint if same else fingerprint(body, links)
+        ahead.source_mark = row.source_mark if same else None
         ahead.record = {**ahead.record, **row.record}
         ahead.epochs += row.epochs
         return True
@@ -241,8 +237,10 @@ class Intake:
 
     def _place(self, opened: OpenSync, rows: list[Row], now: float) -> None:
         """Put rows into batches by the step that each needs next; end those that need none."""
+        if opened.sync.links:
+            rows = self._related(opened, rows)
         for row in rows:
-            step = row.action = next_step(row, self._can)
+            step = row.action = next_step(row, opened.can)
             if step is Action.NOTHING:
                 self._end(opened, row)
                 continue
@@ -250,13 +248,15 @@ class Intake:
             if len(row.body) > self._limits.body_bytes:
                 self._settlement.rejected(opened, [(row, TOO_LARGE)], "invalid")
                 continue
-            if step not in self._can.keyed and in_doubt(row):
+            if step not in opened.can.keyed and in_doubt(row):
                 opened.counts["may_repeat"] += 1
             self.sealed += self._batcher.add(row, now)
 
     def _end(self, opened: OpenSync, row: Row) -> None:
         """End a row for which there is nothing to send."""
-        if row.wanted is Action.NOTHING:
+        if row.placed:
+            self._settlement.linked(opened, row)
+        elif row.wanted is Action.NOTHING:
             if row.removed and row.sync.strategy.removed in REMOVALS and in_doubt(row):
                 opened.counts["may_remain"] += 1  # it may have been created, but nobody knows that it is ours
             self._settlement.not_sent(opened, row)
@@ -268,6 +268,39 @@ class Intake:
             self._settlement.rejected(opened, [(row, ABSENT)], "rejected")
         else:
             self._settlement.existing(opened, row)
+
+    def _related(self, opened: OpenSync, rows: list[Row]) -> list[Row]:
+        """See what is known of the other objects that rows are to be linked with; return the rows that can go on."""
+        found = self._parents.look(opened.number, [row for row in rows if is_linked(row)])
+        self.later += found.waiting
+        stopped = {id(row) for row in found.waiting}
+        for row, at, value in found.missing:
+            if id(row) not in stopped and not self._without(opened, row, at, value):
+                stopped.add(id(row))
+        return [row for row in rows if id(row) not in stopped]
+
+    def resolved(self, opened: OpenSync, row: Row, other: str | None) -> bool:
+        """Take what the destination said of the value that a row was asked about; tell whether the row can go on."""
+        row.attempts = 0
+        if other is None:
+            return self._without(opened, row, row.link, row.other)
+        self._parents.learn(opened.sync.links[row.link], row.other, other)
+        row.others[row.link, row.other] = other
+        return True
+
+    def _without(self, opened: OpenSync, row: Row, at: int, value: str) -> bool:
+        """Do what the link says where there is no other object: leave the link out, or refuse the row."""
+        link = opened.sync.links[at]
+        if link.missing == "skip":
+            row.others[at, value] = None
+            row.fingerprint, row.source_mark = row.fingerprint[:16], None  # so that the next run looks again
+            opened.counts["links_skipped"] += 1
+            return True
+        by = f"with that {link.match}" if link.match else f"of sync {link.sync} with that key"
+        why = Rejected(NO_OTHER, f"there is no object of {link.object} {by}", f"associate {link.name}")
+        opened.excused += 1
+        self._settlement.rejected(opened, [(row, why)], "invalid")
+        return False
 
     def readmit(self, opened: OpenSync, rows: list[Row], now: float) -> None:
         """Look again at rows that waited: what was ahead of them may have changed what the ledger knows."""
@@ -314,18 +347,19 @@ def mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch | None
         key = source.key or reject_key(source.record)
         return Row(sync, key, "", {}, b"", b"", None, kept(source.record), epochs, invalid=why, weight=weight)
     try:
-        key, match, payload, body, mark = mapper.map(record, source.key)
+        key, match, payload, body, mark, links = mapper.map(record, source.key)
     except InvalidRecord as why:
         key = RowKey(why.row_key) if why.row_key is not None else reject_key(record)
         return Row(sync, key, "", {}, b"", b"", None, kept(record), epochs, invalid=why, weight=weight)
     weight = weight or len(body)
-    return Row(sync, key, match, payload, body, mark, source.mark, kept(record), epochs, weight=weight)
+    return Row(sync, key, match, payload, body, mark, source.mark, kept(record), epochs, links=links, weight=weight)
 
 
 def removal(sync: Sync, mapper: RecordMapper, key: RowKey, record: Record | bytes, epochs: list[Epoch]) -> Row:
     """Make the Row of a key that has left the source."""
     body = encode_payload(mapper.cleared()) if sync.strategy.removed is Action.CLEAR else b""
-    return Row(sync, key, "", {}, body, b"", None, kept(record), epochs, removed=True)
+    links = ((),) * len(sync.links) if sync.strategy.removed is Action.CLEAR else ()
+    return Row(sync, key, "", {}, body, b"", None, kept(record), epochs, links=links, removed=True)
 
 
 def is_delivered(known: KnownRow | None, row: Row) -> bool:

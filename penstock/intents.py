@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from penstock.records import Action, RowKey
+from penstock.modes import Action
+from penstock.records import RowKey
 from penstock.store import Store
 
 _encode = msgspec.json.Encoder().encode

@@ -15,7 +15,9 @@ from penstock.database import Database, DbRow, Lock, SqliteDatabase
 from penstock.errors import Misconfigured
 from penstock.history import History
 from penstock.intents import Intents
-from penstock.records import Action, KnownRow, RowKey
+from penstock.linked import Linked
+from penstock.modes import Action
+from penstock.records import KnownRow, RowKey
 from penstock.register import Register, Registered
 from penstock.rejects import PARK_AFTER, Rejects
 from penstock.store import Store
@@ -40,6 +42,7 @@ class Ledger:
         self.rejects = Rejects(self._store, wall, park_after)
         self.register = Register(self._store)
         self.upkeep = Upkeep(self._store, self.register, wall)
+        self.links = Linked(self._store)
         self._intents = Intents(self._store, wall, self._number_rows)
         self._next_seq: dict[int, int] = {}
         self.doubted = 0
@@ -162,6 +165,11 @@ class Ledger:
 
     def deliver(self, sync: int, rows: Sequence[Settled]) -> None:
         """Remember rows as delivered: fingerprint, match value, destination id. Their rejects are done with."""
+        self.place(sync, rows)
+        self.rejects.forgive(sync, [key for key, *_ in rows])
+
+    def place(self, sync: int, rows: Sequence[Settled]) -> None:
+        """Do the same for rows that are not at their end: their rejects stay, as long as something may be refused."""
         self._store.begin(len(rows))
         now = self._wall()
         seq = self._number_rows(sync, len(rows))
@@ -178,7 +186,6 @@ class Ledger:
             ],
         )
         self._intents.clear(sync, [key for key, *_ in rows])
-        self.rejects.forgive(sync, [key for key, *_ in rows])
 
     def forget_id(self, sync: int, keys: Sequence[RowKey]) -> None:
         """Drop destination ids that no longer exist there."""
@@ -217,6 +224,7 @@ class Ledger:
             "update records set fingerprint=null, source_mark=null, destination_id=null where sync=? and row_key=?",
             [(sync, key) for key in keys],
         )
+        self.links.forget(sync, keys)
         self._intents.clear(sync, keys)
         self.rejects.forgive(sync, keys)
 

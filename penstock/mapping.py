@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from penstock import __version__
 from penstock.errors import InvalidRecord, Misconfigured
 from penstock.lenient import UNREADABLE, OddRecord, Unreadable, checked, read_odd
-from penstock.records import Convert, Form, Json, Payload, Record, RowKey, Source, Sync
+from penstock.modes import Json, Sync
+from penstock.records import Convert, Form, Payload, Record, RowKey, Source
 from penstock.syncs import nearest
 
 _MISSING = object()
@@ -45,13 +46,16 @@ LONGEST = 1000
 """bytes that a row key and a match value may have, each: an index of PostgreSQL takes 2,700 in one entry"""
 Field = tuple[str, str, frozenset[type] | None, Convert, bool]
 """destination field, column, types the column may have, what its value becomes, whether a null clears the field"""
-Mapped = tuple[RowKey, str, Payload, bytes, bytes]
-"""row key, match value, payload, as JSON without the fields that only a creation gets, fingerprint of that"""
+Wanted = tuple["tuple[str, ...] | None", ...]
+"""for each link of the sync the values to link with; None where the record does not speak of it"""
+Mapped = tuple[RowKey, str, Payload, bytes, bytes, Wanted]
+"""row key, match value, payload, as JSON without the fields that only a creation gets, fingerprint, links"""
 
 
-def fingerprint(body: bytes) -> bytes:
-    """Return 16 bytes that stand for a payload, so that an equal payload need not be sent again."""
-    return blake2b(body, digest_size=16).digest()
+def fingerprint(body: bytes, links: Wanted = ()) -> bytes:
+    """Return 16 bytes that stand for a payload, and 16 more for its links where it has any."""
+    mark = blake2b(body, digest_size=16).digest()
+    return mark + blake2b(_encode(links), digest_size=16).digest() if links else mark
 
 
 def without(names: frozenset[str]) -> Callable[[Payload], Payload]:
@@ -81,6 +85,7 @@ class RecordMapper:
         self._decode_key = msgspec.json.Decoder(key, float_hook=Decimal).decode
         self.version = mapping_version(sync, form, columns, key_properties)
         self.rules = rules_version(sync, form, columns, key_properties)
+        self.abilities = form.abilities
         self._constants: Payload = {}
         self._fields: list[Field] = []
         self._steady = without(sync.created_only) if sync.created_only else None
@@ -91,7 +96,10 @@ class RecordMapper:
             else:
                 clears = (rule.nulls or sync.nulls) == "clear"
                 self._fields.append((name, rule.column, json_types(columns[rule.column]), form.convert[name], clears))
-        self._columns = frozenset(column for _, column, *_ in self._fields)
+        self._links = [
+            (link.column, form.links[link.name], (link.nulls or sync.nulls) == "clear") for link in sync.links
+        ]
+        self._columns = frozenset(column for _, column, *_ in self._fields) | {link.column for link in sync.links}
 
     @property
     def columns(self) -> frozenset[str]:
@@ -115,6 +123,12 @@ class RecordMapper:
             f"{nearest(rule.column, columns)}"
             for name, rule in sorted(self._form.fields.items())
             if rule.column is not None and rule.column not in columns
+        ]
+        mistakes += [
+            f"sync {stream}: associate {link.name} is taken from column {link.column!r}, which the stream does not have"
+            f"{nearest(link.column, columns)}"
+            for link in self.sync.links
+            if link.column not in columns
         ]
         if mistakes:
             raise Misconfigured(mistakes)
@@ -188,7 +202,25 @@ class RecordMapper:
             raise
         match_value = "" if self._form.match is None else self._match(self._form.match, payload)
         body = _encode(payload if self._steady is None else self._steady(payload))
-        return key, match_value, payload, body, fingerprint(body)
+        links = self._wanted(record) if self._links else ()
+        return key, match_value, payload, body, fingerprint(body, links), links
+
+    def _wanted(self, record: Record) -> Wanted:
+        """Read what a record's object is to be linked with; a list in a column names several."""
+        wanted: list[tuple[str, ...] | None] = []
+        for link, (column, convert, clears) in zip(self.sync.links, self._links, strict=True):
+            value = record.get(column, _MISSING)
+            if value is _MISSING or (value is None and not clears):
+                wanted.append(None)
+                continue
+            values = value if isinstance(value, list) else [] if value is None else [value]
+            try:
+                found = dict.fromkeys(text for each in values if each is not None and (text := _other(convert, each)))
+            except InvalidRecord as error:
+                error.field = error.field or f"associate {link.name}"
+                raise
+            wanted.append(tuple(found))
+        return tuple(wanted)
 
     def _match(self, name: str, payload: Payload) -> str:
         match = payload.get(name)
@@ -225,6 +257,13 @@ class RecordMapper:
         return key
 
 
+def _other(convert: Convert, value: object) -> str:
+    text = str(convert(value))
+    if len(text.encode(errors="replace")) > LONGEST or "\0" in text:
+        raise InvalidRecord("odd_match", f"the value is longer than {LONGEST} bytes or holds a NUL")
+    return text
+
+
 def _row_key(values: Sequence[object]) -> RowKey | None:
     """Return the row key: a JSON array of the key columns' values; None where one is null or all are too long."""
     if None in values:
@@ -241,9 +280,9 @@ def rules_version(sync: Sync, form: Form, columns: Mapping[str, Json], key_prope
     rules = sorted(
         (name, rule.column, rule.constant, rule.nulls or sync.nulls, rule.when) for name, rule in form.fields.items()
     )
-    used = {rule.column for rule in form.fields.values()}
+    used = {*(rule.column for rule in form.fields.values()), *(link.column for link in sync.links)}
     types = sorted((name, _encode(schema).decode()) for name, schema in columns.items() if name in used)
-    facts = (sync.object, form.match, form.version, rules, types, list(key_properties))
+    facts = (sync.object, form.match, form.version, rules, types, list(key_properties), sync.links)
     return blake2b(repr(facts).encode(), digest_size=16).digest()
 
 

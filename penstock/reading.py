@@ -23,7 +23,8 @@ from penstock.delivery import Delivery
 from penstock.errors import InvalidRecord, MalformedInput
 from penstock.lenient import BOM, LONGEST_LINE, UNREADABLE, members, read_odd
 from penstock.mapping import RecordMapper, decode_record
-from penstock.records import Json, Record, Source, Sync
+from penstock.modes import Json, Sync
+from penstock.records import Record, Source
 from penstock.settlement import OpenSync
 
 GROUP = 1_000
@@ -179,6 +180,8 @@ class Reader:
             names = [name for name, outs in self._streams.items() if any(o.opened is stream.opened for o in outs)]
             whole = all(self.bookmarks.began_without(name) for name in names)
             self._delivery.end(stream.opened, stream.mapper, complete=complete, whole=whole)
+        for stream in {id(stream.opened): stream for stream in self._outputs() if stream.opened.sync.links}.values():
+            self._delivery.retry_links(stream.opened, stream.mapper)
         return True
 
     def look_at_pending(self) -> None:

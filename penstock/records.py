@@ -7,131 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
-from functools import cached_property
 from typing import TYPE_CHECKING, NewType, Protocol
 
 import msgspec
+
+from penstock.modes import Action, FieldRule, Json, Link, Sync
 
 if TYPE_CHECKING:
     from penstock.checkpoint import Epoch
     from penstock.errors import InvalidRecord
 
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Record = dict[str, object]
 Payload = dict[str, object]
 RowKey = NewType("RowKey", str)
-
-
-class Action(str, Enum):
-    """What a request asks the destination to do with its rows."""
-
-    UPSERT = "upsert"
-    """create or update by the match value"""
-    UPDATE = "update"
-    """update by the destination id, or by the match value where a row has no id: see `Batch.by_id`"""
-    CREATE = "create"
-    """create; an object that is there already stays as it is"""
-    APPEND = "append"
-    """add something that has no later version: an event, a note"""
-    ARCHIVE = "archive"
-    DELETE = "delete"
-    CLEAR = "clear"
-    """empty the sync's fields; it travels as an UPDATE, so no target sees it"""
-    FIND = "find"
-    """look the row up under `Row.look_for`; every outcome is an Again"""
-    READ = "read"
-    """look the row up by its id, for fields that are only written where they are empty; every outcome is an Again"""
-    NOTHING = "nothing"
-
-    __hash__ = str.__hash__
-    """Enum's own is a Python function, and every row is looked up by its action several times."""
-
-
-REMOVALS = frozenset({Action.ARCHIVE, Action.DELETE, Action.CLEAR})
-
-
-@dataclass(frozen=True)
-class Strategy:
-    """A mode, as data: the action for each change that can happen to a row."""
-
-    added: Action
-    changed: Action
-    removed: Action
-    unchanged: Action
-
-    @property
-    def actions(self) -> frozenset[Action]:
-        """Return the actions that a destination must know for this."""
-        named = {self.added, self.changed, self.removed, self.unchanged} - {Action.NOTHING}
-        return frozenset({Action.UPDATE if action is Action.CLEAR else action for action in named})
-
-
-_NO = Action.NOTHING
-MODES: Mapping[str, Strategy] = {
-    "upsert": Strategy(Action.UPSERT, Action.UPSERT, _NO, _NO),
-    "update": Strategy(Action.UPDATE, Action.UPDATE, _NO, _NO),
-    "create": Strategy(Action.CREATE, _NO, _NO, _NO),
-    "mirror": Strategy(Action.UPSERT, Action.UPSERT, Action.ARCHIVE, _NO),
-    "append": Strategy(Action.APPEND, _NO, _NO, _NO),
-    "delete": Strategy(Action.DELETE, Action.DELETE, _NO, _NO),
-}
-
-
-@dataclass(frozen=True)
-class FieldRule:
-    """Where a destination field gets its value: from a column of the record, or a constant."""
-
-    column: str | None
-    constant: Json = None
-    nulls: str | None = None
-    """`clear` or `skip`; None leaves it to the sync"""
-    when: str = "always"
-    """`always`, `created` (only into an object that this creates) or `empty` (only where the object has no value)"""
-
-
-@dataclass(frozen=True)
-class Guards:
-    """What stops a sync before rows are removed. Each is off where it is None."""
-
-    max_removed: int | None = None
-    """rows"""
-    max_removed_share: float | None = None
-    """of the rows that the ledger knows to be at the destination"""
-    min_rows: int | None = None
-    """rows that a complete read must have had"""
-    max_changed_share: float | None = None
-    """of the rows of a complete read; nothing is sent before it has been judged"""
-
-    @property
-    def of_removals(self) -> bool:
-        """Tell whether removals have to wait until all of them are known."""
-        return (self.max_removed, self.max_removed_share, self.min_rows) != (None, None, None)
-
-
-@dataclass(frozen=True)
-class Sync:
-    """One stream to one object of one destination. `fields` is None where columns keep their names."""
-
-    stream: str
-    object: str
-    match: str | None = None
-    fields: Mapping[str, FieldRule] | None = None
-    nulls: str = "clear"
-    max_rejected_share: float = 0.1
-    """of the rows attempted in a run, judged from 20 rejects on"""
-    strategy: Strategy = MODES["upsert"]
-    guards: Guards = Guards()
-
-    @cached_property
-    def created_only(self) -> frozenset[str]:
-        """Return the fields that are only written into an object that is created."""
-        return frozenset(name for name, rule in (self.fields or {}).items() if rule.when == "created")
-
-    @cached_property
-    def empty_only(self) -> frozenset[str]:
-        """Return the fields that are only written where the object has no value."""
-        return frozenset(name for name, rule in (self.fields or {}).items() if rule.when == "empty")
 
 
 class Row(msgspec.Struct, eq=False):
@@ -169,6 +57,20 @@ class Row(msgspec.Struct, eq=False):
     """and it is not"""
     holds: frozenset[str] = frozenset()
     """fields that must not be written because they have a value there"""
+    links: tuple[tuple[str, ...] | None, ...] = ()
+    """what it is to be linked with, for each of the sync's links; None where the record does not speak of one"""
+    others: dict[tuple[int, str], str | None] = msgspec.field(default_factory=dict)
+    """ids of the objects that its links mean, by place and value; None where there is none and the link is skipped"""
+    linked: dict[tuple[str, str], bool] = msgspec.field(default_factory=dict)
+    """what it is linked with as far as known, by name of the link and id; False where that is in doubt"""
+    link: int = 0
+    """the place of the link that the next step is about"""
+    other: str = ""
+    """and the value or id at its other end"""
+    placed: bool = False
+    """its object is written, its links are still to be seen to"""
+    created: bool | None = None
+    """and has been created by that"""
     attempts: int = 0
     identities: tuple[str, ...] = ()
     sealed: bool = False
@@ -233,6 +135,11 @@ class Batch:
     """bytes of payload"""
     opened_at: float = 0.0
     intent: int | None = None
+
+    @property
+    def link(self) -> Link:
+        """Return the link that a RESOLVE, LINK or UNLINK is about."""
+        return self.sync.links[self.rows[0].link]
 
     @property
     def by_id(self) -> bool:
@@ -319,6 +226,19 @@ class Limits:
     """per window"""
     window: float
     """seconds"""
+    rows_of: Mapping[Action, int] = field(default_factory=dict)
+    """rows that a request of an action may hold, where that is another number"""
+    budgets: Mapping[Action, Budgeted] = field(default_factory=dict)
+    """limits of their own that requests of an action have, beside the one of all"""
+
+
+@dataclass(frozen=True)
+class Budgeted:
+    """A rate limit of some requests: `requests` in any `window` seconds. Actions that share the name share it."""
+
+    name: str
+    requests: int
+    window: float
 
 
 @dataclass(frozen=True)
@@ -355,6 +275,10 @@ class Form:
     """changes whenever the same value could be converted differently"""
     object: str = ""
     """the destination's own name of the object, where a sync may call it by several"""
+    links: Mapping[str, Convert] = field(default_factory=dict)
+    """for each of the sync's links, by name: a value of its column to what the object is looked for by"""
+    abilities: Abilities | None = None
+    """what the destination can be asked to do with this object; None: all that it can"""
 
 
 @dataclass(frozen=True)

@@ -105,12 +105,16 @@ class Rejects:
             return now
         return None if now - first_at >= self._park_after else now + DAY
 
-    def due(self, sync: int, run: int, after: str) -> list[tuple[RowKey, bytes]]:
-        """Return key and source record of rejects to try again that this run has not met, by key, after `after`."""
+    def due(self, sync: int, run: int, after: str, code: str | None = None) -> list[tuple[RowKey, bytes]]:
+        """Return key and source record of rejects to try again that this run has not met, by key, after `after`.
+
+        With a code: those that this run has refused for it.
+        """
+        which, value = ("run<>?", run) if code is None else (f"run={run:d} and code=?", code)
         rows = self._store.rows(
-            "select row_key, record from rejects where sync=? and run<>? and next_at<=? and row_key>?"
+            f"select row_key, record from rejects where sync=? and {which} and next_at<=? and row_key>?"  # noqa: S608
             " order by row_key limit ?",
-            (sync, run, self._wall(), after, REPLAY),
+            (sync, value, self._wall(), after, REPLAY),
         )
         return [(RowKey(key), bytes(record)) for key, record in rows]
 

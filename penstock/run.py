@@ -25,9 +25,10 @@ from penstock.errors import Fault, Interrupted, MalformedInput, Misconfigured, S
 from penstock.http import Asker, Http, ThreadSender
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
+from penstock.modes import Json, Sync
 from penstock.policy import Policy, Reserve
 from penstock.reading import Reader, RegisterStream
-from penstock.records import Destination, Form, Json, Sync
+from penstock.records import Destination, Form
 from penstock.settlement import ENDS, told
 from penstock.stateout import StateOut, write_to
 from penstock.syncs import ONE_WRITER, Writers, check_abilities, check_overlaps, load_syncs, nearest

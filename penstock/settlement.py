@@ -15,7 +15,9 @@ from penstock.batching import Lanes
 from penstock.checkpoint import Checkpoint, Epoch
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
-from penstock.records import REMOVALS, Action, Again, Batch, Delivered, Rejected, Row, RowKey, Sync
+from penstock.modes import REMOVALS, Action, Sync
+from penstock.records import Abilities, Again, Batch, Delivered, Rejected, Row, RowKey
+from penstock.relations import related
 from penstock.staging import Stage
 from penstock.steps import learn
 from penstock.tables import Seen, Settled, as_json
@@ -58,6 +60,7 @@ class OpenSync:
     counts: Counter[str]
     mapping: bytes
     """version of its mapping"""
+    can: Abilities
     remark: bool
     """the mapping is another than last time: source marks of unchanged rows are written anew, once"""
     rules: bytes = b""
@@ -110,7 +113,7 @@ class Settlement:
         self._settled: dict[Epoch, int] = {}
         """receipts that count once the transaction is committed"""
 
-    def open(self, sync: Sync, mapping: bytes, rules: bytes) -> OpenSync:
+    def open(self, sync: Sync, mapping: bytes, rules: bytes, can: Abilities) -> OpenSync:
         """Start a sync. Raises Misconfigured when the ledger knows the stream as another object's."""
         found = self._ledger.open_sync(sync.stream, sync.object)
         counts: Counter[str] = Counter()
@@ -122,6 +125,7 @@ class Settlement:
             self._ledger.seen(found.number),
             counts,
             mapping,
+            can,
             remark=found.mapping != mapping,
             rules=found.rules or rules,
             new=found.new,
@@ -157,6 +161,11 @@ class Settlement:
     def pending(self) -> bool:
         """Tell whether something is written that is not durable yet."""
         return bool(self._settled) or self.dirty_since is not None
+
+    @property
+    def all_settled(self) -> bool:
+        """Tell whether no row is under way."""
+        return not self._lanes.rows
 
     def unchanged_keys(self, opened: OpenSync, epoch: Epoch, keys: list[RowKey]) -> None:
         """End rows that never became a Row: nothing is written for them, so they are settled at once.
@@ -205,6 +214,39 @@ class Settlement:
         self._touch()
         self._finish(row for row, _ in rows)
 
+    def placed(self, opened: OpenSync, rows: Sequence[Row]) -> None:
+        """Note that the objects of rows are written whose links are still to be seen to: the rows are not at their end.
+
+        The fingerprint is the object's part alone, so a run that dies here leaves rows of which the links are missing.
+        """
+        self._ledger.place(
+            opened.number, [(row.key, row.match, row.fingerprint[:16], None, row.destination_id) for row in rows]
+        )
+        self._touch()
+
+    def related(self, opened: OpenSync, action: Action, rows: Sequence[Row]) -> None:
+        """Note that links were made or taken away."""
+        entries = [(row.key, row.sync.links[row.link].name, row.other) for row in rows]
+        if action is Action.LINK:
+            self._ledger.links.made(opened.number, entries)
+        else:
+            self._ledger.links.gone(opened.number, entries)
+        opened.counts["linked" if action is Action.LINK else "unlinked"] += len(rows)
+        for row in rows:
+            related(row, action)
+        self._touch()
+
+    def linked(self, opened: OpenSync, row: Row) -> None:
+        """End a row whose object and links are as they should be."""
+        if row.created is not None:
+            self.delivered(opened, [(row, Delivered(None, row.created))])
+            return
+        opened.counts["unchanged"] += 1  # nothing had to be written
+        self._ledger.deliver(
+            opened.number, [(row.key, row.match, row.fingerprint, row.source_mark, row.destination_id)]
+        )
+        self._finish((row,))
+
     def existing(self, opened: OpenSync, row: Row) -> None:
         """End a row whose object was there before and is left as it is; from now on it is known."""
         opened.counts["existing"] += 1
@@ -246,6 +288,11 @@ class Settlement:
 
     def intend(self, opened: OpenSync, batch: Batch) -> None:
         """Note that a batch is about to be sent; it may be once this is committed."""
+        if batch.action is Action.LINK:
+            name = batch.link.name
+            self._ledger.links.intend(opened.number, [(row.key, name, row.other) for row in batch.rows])
+            for row in batch.rows:
+                row.linked[name, row.other] = False
         batch.intent = self._ledger.intend(
             opened.number, batch.action, [(row.key, row.match, row.fingerprint) for row in batch.rows]
         )
@@ -262,6 +309,7 @@ class Settlement:
     def redirect(self, opened: OpenSync, row: Row, asked: Action, outcome: Again) -> None:
         """Take what an answer taught about where a row's object is."""
         lost = row.destination_id is not None and outcome.destination_id is None
+        row.placed = row.placed and not lost
         learn(row, asked, outcome)
         if lost:
             self._ledger.forget_id(opened.number, [row.key])

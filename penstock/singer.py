@@ -34,9 +34,10 @@ from penstock.auth import Secret, redact_logs
 from penstock.database import Database
 from penstock.errors import Busy, Fault, Interrupted, Misconfigured, Stop
 from penstock.ledger import Ledger
+from penstock.modes import Json
 from penstock.places import open_url, url_secrets
 from penstock.reading import StreamMap
-from penstock.records import Destination, Json
+from penstock.records import Destination
 from penstock.rejects import DAY, PARK_AFTER
 from penstock.run import STOP_DEADLINE, Run, describe_defect
 from penstock.syncs import nearest

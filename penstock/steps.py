@@ -6,11 +6,16 @@ here, so that every mode works alike for every target.
 
 from __future__ import annotations
 
+from penstock import relations
 from penstock.mapping import encode_payload
-from penstock.records import REMOVALS, Abilities, Action, Again, Row
+from penstock.modes import REMOVALS, Action
+from penstock.records import Abilities, Again, Row
 
 NO_OBJECT = "no_object"
 """the code of a row that was to change an object which is not there: says nothing against the row or the mapping"""
+
+NO_OTHER = "no_other"
+"""the code of a row that was to be linked with an object which is not there: another row may still make it"""
 
 
 def want(row: Row) -> Action:
@@ -30,11 +35,16 @@ def next_step(row: Row, can: Abilities) -> Action:
     wanted = row.wanted
     if wanted in (Action.NOTHING, Action.APPEND):
         return wanted
+    if relations.is_linked(row):
+        step = relations.next_step(row)
+        if step is not None:
+            return step
     request = Action.UPDATE if wanted is Action.CLEAR else wanted
     if row.destination_id is not None:
         return _by_id(row, request)
     if row.absent:
-        return wanted if wanted in (Action.UPSERT, Action.CREATE) else Action.NOTHING
+        makes = wanted in (Action.UPSERT, Action.CREATE) and wanted in can.by_match
+        return wanted if makes else Action.NOTHING
     return Action.FIND if must_look(row, request, can) else request
 
 

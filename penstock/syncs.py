@@ -15,10 +15,13 @@ from pathlib import Path
 import yaml
 
 from penstock.errors import Misconfigured
-from penstock.records import MODES, REMOVALS, Abilities, Action, FieldRule, Guards, Json, Strategy, Sync
+from penstock.modes import MODES, REMOVALS, Action, FieldRule, Guards, Json, Link, Strategy, Sync
+from penstock.records import Abilities
 
-SYNC_KEYS = ("object", "match", "mode", "removed", "fields", "nulls", "guards", "max_rejected_share")
+SYNC_KEYS = ("object", "match", "mode", "removed", "fields", "nulls", "associate", "guards", "max_rejected_share")
 RULE_KEYS = ("from", "constant", "nulls", "when")
+LINK_KEYS = ("object", "from", "match", "sync", "label", "missing", "nulls")
+MISSING = ("reject", "skip", "create")
 NULLS = ("clear", "skip")
 WHEN = ("always", "created", "empty")
 CHANGES = ("added", "changed", "removed", "unchanged")
@@ -27,7 +30,7 @@ SENDING = ("nothing", "upsert", "update", "create", "append", "delete")
 REMOVED = {"ignore": Action.NOTHING, "archive": Action.ARCHIVE, "delete": Action.DELETE, "clear": Action.CLEAR}
 """what a sync may do with a row that has left the source"""
 GUARDS = ("max_removed", "min_rows", "max_changed_share")
-PLANNED_SYNC_KEYS = ("associate", "after", "bulk_above")
+PLANNED_SYNC_KEYS = ("bulk_above",)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -97,6 +100,12 @@ def parse_syncs(raw: object, where: str = "") -> dict[str, Sync]:
         raise Misconfigured(f"{where}expected streams with their syncs, one `stream: {{object: …}}` each")
     mistakes: list[str] = []
     syncs = {str(stream): _parse_sync(str(stream), spec, where, mistakes) for stream, spec in raw.items()}
+    for sync in syncs.values():
+        mistakes += [
+            f"{where}{sync.stream}.associate.sync: there is no sync {link.sync!r}{nearest(link.sync, syncs)}"
+            for link in sync.links
+            if link.sync is not None and link.sync not in syncs
+        ]
     if mistakes:
         raise Misconfigured(mistakes)
     return syncs
@@ -120,6 +129,38 @@ def _parse_sync(stream: str, spec: object, where: str, mistakes: list[str]) -> S
         max_rejected_share=_share(f"{at}.max_rejected_share", spec.get("max_rejected_share", 0.1), mistakes, 0.1),
         strategy=_parse_strategy(at, spec, mistakes),
         guards=_parse_guards(at, spec["guards"], mistakes) if "guards" in spec else Guards(),
+        links=_parse_links(f"{at}.associate", spec["associate"], mistakes) if "associate" in spec else (),
+    )
+
+
+def _parse_links(at: str, raw: object, mistakes: list[str]) -> tuple[Link, ...]:
+    if not isinstance(raw, list) or not raw or not all(isinstance(each, dict) for each in raw):
+        mistakes.append(
+            f"{at}: expected a list of links such as {{object: companies, match: account_key, from: column}}"
+        )
+        return ()
+    links = tuple(_parse_link(f"{at}[{n}]", each, mistakes) for n, each in enumerate(raw))
+    names = [link.name for link in links]
+    mistakes += [
+        f"{at}: {name!r} is named twice; give each its own label" for name in {*names} if names.count(name) > 1
+    ]
+    return links
+
+
+def _parse_link(at: str, raw: Mapping[object, object], mistakes: list[str]) -> Link:
+    _unknown_keys(at, raw, LINK_KEYS, (), mistakes)
+    given = {key: _text(f"{at}.{key}", raw[key], mistakes) for key in ("match", "sync", "label") if key in raw}
+    if "match" in given and "sync" in given:
+        mistakes.append(f"{at}: `match` and `sync` both say how the other object is found; use one of them")
+    missing = _one_of(f"{at}.missing", raw.get("missing", "reject"), MISSING, mistakes)
+    if missing == "create" and "match" not in given:
+        mistakes.append(f"{at}.missing: an object can only be created by a `match`")
+    return Link(
+        object=_text(f"{at}.object", raw.get("object"), mistakes),
+        column=_text(f"{at}.from", raw.get("from"), mistakes),
+        missing=missing,
+        nulls=_one_of(f"{at}.nulls", raw["nulls"], NULLS, mistakes) if "nulls" in raw else None,
+        **given,
     )
 
 
@@ -173,6 +214,9 @@ def check_abilities(sync: Sync, abilities: Abilities) -> None:
     needed = set(sync.strategy.actions)
     if sync.created_only or sync.empty_only:
         needed |= {Action.FIND, Action.READ}
+    if sync.links:
+        needed |= {Action.LINK, Action.UNLINK}
+        needed |= {Action.RESOLVE} if any(link.match for link in sync.links) else set()
     missing = sorted(action.value for action in needed - abilities.actions)
     if missing:
         raise Misconfigured(

@@ -6,7 +6,7 @@ import msgspec
 
 from penstock.records import Record, RowKey
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCHEMA = """
 create table if not exists meta(name text primary key, value text not null) without rowid;
 create table if not exists syncs(
@@ -23,6 +23,9 @@ create table if not exists rejects(
   first_at real not null, last_at real not null, run integer not null,
   mark blob, next_at real,
   primary key(sync, row_key)) without rowid;
+create table if not exists links(
+  sync integer not null, row_key text not null, link text not null, other_id text not null, certain integer not null,
+  primary key(sync, row_key, link, other_id)) without rowid;
 create table if not exists doubts(
   sync integer not null, row_key text not null, match_value text not null,
   primary key(sync, row_key, match_value)) without rowid;
@@ -43,7 +46,8 @@ UPGRADES = {
         "alter table rejects add column mark blob",
         "alter table rejects add column next_at real",
         "update rejects set next_at=last_at",
-    )
+    ),
+    2: (),  # the table of links, which is made with the others
 }
 """what brings a ledger from one version of the schema to the next"""
 

@@ -70,7 +70,7 @@ class Upkeep:
         sync = self.number(stream)
         self._store.begin(1)
         forgotten = self._store.execute("delete from records where sync=?", (sync,))
-        for table in ("doubts", "intents"):
+        for table in ("doubts", "intents", "links"):
             self._store.execute(f"delete from {table} where sync=?", (sync,))  # noqa: S608 - names of ours
         self._register.set_pending(sync, FORGOTTEN)
         self._store.commit()
@@ -84,7 +84,7 @@ class Upkeep:
         sync = self.number(stream)
         self._store.begin(1)
         wiped = 0
-        for table in ("records", "rejects", "doubts"):
+        for table in ("records", "rejects", "doubts", "links"):
             wiped += self._store.execute(f"delete from {table} where sync=? and row_key=?", (sync, key))  # noqa: S608
         wiped += self._purge_intents(sync, key)
         self._store.commit()

@@ -20,8 +20,9 @@ from pathlib import Path
 from random import Random
 
 from penstock.checkpoint import Checkpoint
+from penstock.modes import MODES, FieldRule, Sync
 from penstock.policy import Policy
-from penstock.records import MODES, FieldRule, Limits, Sync
+from penstock.records import Limits
 from penstock.retry import RetryPolicy
 from storm.figures import Option, arguments, figure, save_figures
 from storm.judge import Finding, Judge, doubtful_in, line_of, rejects_in

@@ -16,23 +16,21 @@ from urllib.parse import quote
 import msgspec
 
 from penstock.errors import BatchRefused, Fault, Misconfigured, NotAccepted, Throttled, Unavailable
+from penstock.modes import Action, Json, Sync
 from penstock.records import (
     Abilities,
-    Action,
     Again,
     Ask,
     Batch,
     Delivered,
     Form,
     Gauge,
-    Json,
     Limits,
     Outcome,
     Rejected,
     Request,
     Response,
     Row,
-    Sync,
     Unknown,
 )
 from penstock.retry import retry_after

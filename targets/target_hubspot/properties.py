@@ -14,7 +14,8 @@ from decimal import Decimal
 from typing import cast
 
 from penstock.errors import InvalidRecord, Misconfigured
-from penstock.records import Convert, FieldRule, Form, Json, Sync
+from penstock.modes import FieldRule, Json, Sync
+from penstock.records import Convert, Form
 from penstock.syncs import nearest
 
 MAX_TEXT = 65_536

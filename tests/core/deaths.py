@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from penstock.ledger import Ledger
-from penstock.records import Action, RowKey
+from penstock.modes import Action
+from penstock.records import RowKey
 from penstock.register import Registered
 from penstock.tables import Refused, Settled
 from tests.core import places

@@ -15,8 +15,9 @@ from penstock.checkpoint import Checkpoint
 from penstock.delivery import Answer, Delivery
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
+from penstock.modes import Json, Sync
 from penstock.policy import Policy
-from penstock.records import Batch, Json, Limits, Outcome, Request, Response, RowKey, Source, Sync
+from penstock.records import Batch, Limits, Outcome, Request, Response, Row, RowKey, Source
 from penstock.settlement import OpenSync
 from tests.core import places
 from tests.core.parts import no_ask
@@ -64,6 +65,11 @@ class Hand:
     ledger: Ledger
     checkpoint: Checkpoint
     limits: Limits
+
+    @property
+    def waiting(self) -> list[tuple[float, int, list[Row]]]:
+        """Rows that are to be looked at again, and when."""
+        return self.delivery._answers.waiting
 
     def mapper(self, sync: Sync) -> RecordMapper:
         return RecordMapper(sync, Memory(self.limits).form(sync, None, (), no_ask), COLUMNS, ["id"])

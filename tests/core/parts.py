@@ -12,9 +12,10 @@ from penstock.checkpoint import Checkpoint
 from penstock.delivery import Delivery
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
+from penstock.modes import Sync
 from penstock.policy import Policy
 from penstock.reading import Reader, RegisterStream
-from penstock.records import Request, Response, Sync
+from penstock.records import Request, Response
 from tests.core.sim import LIMITS, SYNC, Memory, SimSender, World
 
 

@@ -17,26 +17,23 @@ from penstock.checkpoint import Checkpoint
 from penstock.delivery import Answer, Delivery
 from penstock.errors import BatchRefused, MalformedInput, Misconfigured, NoAnswer, Stop, Throttled, Unavailable
 from penstock.mapping import RecordMapper
+from penstock.modes import Action, FieldRule, Json, Sync
 from penstock.policy import Policy
 from penstock.reading import Reader, StreamMap
 from penstock.records import (
     Abilities,
-    Action,
     Again,
     Ask,
     Batch,
     Delivered,
-    FieldRule,
     Form,
     Gauge,
-    Json,
     Limits,
     Outcome,
     Rejected,
     Request,
     Response,
     Retry,
-    Sync,
     Unknown,
 )
 from penstock.retry import RetryPolicy

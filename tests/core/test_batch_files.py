@@ -22,9 +22,10 @@ from penstock import batchfiles
 from penstock.batchfiles import read_batch
 from penstock.errors import MalformedInput, Misconfigured
 from penstock.mapping import decode_record
+from penstock.modes import Json
 from penstock.policy import Policy
 from penstock.reading import GROUP
-from penstock.records import Json, Limits, Record
+from penstock.records import Limits, Record
 from tests.core.parts import parts
 from tests.core.sim import (
     SCHEMA,

@@ -19,9 +19,10 @@ from penstock.delivery import Answer, Delivery
 from penstock.errors import Throttled
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
+from penstock.modes import Sync
 from penstock.policy import Policy
 from penstock.reading import Reader
-from penstock.records import Batch, Limits, Outcome, Request, Response, Sync
+from penstock.records import Batch, Limits, Outcome, Request, Response
 from tests.core.places import at
 from tests.core.sim import FIELDS, Memory, World, record_line, schema_line
 

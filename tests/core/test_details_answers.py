@@ -218,11 +218,11 @@ def test_rows_that_are_to_wait_alike_wait_together(path: Path, monkeypatch: pyte
     with by_hand(path, replace(ONE, rows=4)) as hand:
         opened = sent(unhurried(hand), "a", "b", "c", "d")
         later: list[Outcome] = [Retry("later", 5.0), Retry("later"), Retry("later", 5.0), Rejected("BAD", "is bad")]
-        hand.delivery._chance = Highest()
+        hand.delivery._answers._chance = Highest()
         hand.sender.say(giving(monkeypatch, *later))
         hand.delivery.turn(3.0, flush=True)
         assert opened.counts["retried"] == 3
-        waiting = sorted((due, [row.payload["name"] for row in rows]) for due, _, rows in hand.delivery._waiting)
+        waiting = sorted((due, [row.payload["name"] for row in rows]) for due, _, rows in hand.waiting)
         assert waiting == [(3.5, ["b"]), (8.0, ["a", "c"])]
 
 
@@ -246,7 +246,7 @@ def test_a_wait_that_is_too_long_ends_the_run(hand: Hand, monkeypatch: pytest.Mo
     assert isinstance(hand.delivery.stopped, Fault)
     assert "a pause of 121 seconds" in hand.delivery.stopped.message
     assert opened.counts["retried"] == 0
-    assert hand.delivery._waiting == []
+    assert hand.delivery._answers.waiting == []
 
 
 def test_a_row_has_its_attempts_and_not_one_more(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,7 +262,7 @@ def test_a_row_has_its_attempts_and_not_one_more(path: Path, monkeypatch: pytest
             "the rows concerned were not acknowledged; run again when the destination answers"
         )
         assert opened.counts["retried"] == 1
-        assert hand.delivery._waiting == []
+        assert hand.delivery._answers.waiting == []
 
 
 def test_answers_that_lead_nowhere_end_too(path: Path) -> None:
@@ -275,7 +275,7 @@ def test_answers_that_lead_nowhere_end_too(path: Path) -> None:
         hand.delivery.turn(3.0, flush=True)
         assert isinstance(hand.delivery.stopped, Fault)
         assert hand.delivery.stopped.message.endswith("no success in 2 attempts; last: the answers lead nowhere")
-        assert hand.delivery._waiting == []
+        assert hand.delivery._answers.waiting == []
 
 
 def test_what_an_answer_teaches_is_acted_on_at_once(hand: Hand) -> None:

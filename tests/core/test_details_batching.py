@@ -8,7 +8,8 @@ import pytest
 
 from penstock.batching import Batcher, Lanes, halves, key_identity, match_identity
 from penstock.checkpoint import Checkpoint
-from penstock.records import Action, Batch, Limits, Row, RowKey, Sync
+from penstock.modes import Action, Sync
+from penstock.records import Batch, Limits, Row, RowKey
 from tests.core.sim import SYNC
 
 LIMITS = Limits(rows=3, body_bytes=100, concurrency=1, requests=1, window=1.0)
@@ -21,9 +22,9 @@ def row(size: int = 10, action: Action = Action.UPSERT, at: str | None = None, s
 def test_rows_of_one_key_share_a_lane_in_a_stream_and_those_of_one_match_value_in_an_object() -> None:
     guests = replace(SYNC, stream="guests")
     companies = replace(SYNC, object="companies")
-    assert key_identity(SYNC, RowKey("a")) == key_identity(companies, RowKey("a"))
+    assert key_identity(SYNC.stream, RowKey("a")) == key_identity(companies.stream, RowKey("a"))
     assert match_identity(SYNC, "a") == match_identity(guests, "a")
-    lanes = [key_identity(SYNC, RowKey("a")), key_identity(SYNC, RowKey("b")), key_identity(guests, RowKey("a"))]
+    lanes = [key_identity(sync.stream, RowKey(key)) for sync, key in ((SYNC, "a"), (SYNC, "b"), (guests, "a"))]
     lanes += [match_identity(SYNC, "a"), match_identity(SYNC, "b"), match_identity(companies, "a")]
     assert len(set(lanes)) == 6
 

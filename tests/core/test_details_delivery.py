@@ -11,8 +11,9 @@ import pytest
 
 from penstock.delivery import Delivery
 from penstock.errors import Stop
+from penstock.modes import FieldRule
 from penstock.policy import Policy
-from penstock.records import FieldRule, Limits, Retry, RowKey
+from penstock.records import Limits, Retry, RowKey
 from tests.core import places
 from tests.core.hand import ONE, Hand, by_hand, giving, sent, unhurried
 from tests.core.sim import FIELDS, SYNC, Memory
@@ -265,9 +266,9 @@ def test_chance_and_policy_have_defaults(path: Path) -> None:
     with by_hand(path) as hand:
         delivery = Delivery(Memory(ONE), hand.ledger, hand.sender, hand.checkpoint)
         assert delivery.policy == Policy()
-        assert isinstance(delivery._chance, Random)
+        assert isinstance(delivery._answers._chance, Random)
         assert (delivery.calls, delivery.stopped, delivery.syncs, delivery.in_flight) == (0, None, {}, 0)
-        assert delivery.pace._chance is delivery._chance
+        assert delivery.pace._chance is delivery._answers._chance
 
 
 # -- the end ----------------------------------------------------------------------------------------------

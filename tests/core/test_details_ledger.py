@@ -13,7 +13,8 @@ import pytest
 from penstock.database import SqliteDatabase
 from penstock.errors import Misconfigured
 from penstock.ledger import Ledger
-from penstock.records import Action, KnownRow, RowKey
+from penstock.modes import Action
+from penstock.records import KnownRow, RowKey
 from penstock.rejects import DAY
 from penstock.tables import Refused
 from tests.core import places

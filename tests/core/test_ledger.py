@@ -15,7 +15,8 @@ from penstock.database import SqliteDatabase
 from penstock.errors import Busy, Fault, Misconfigured
 from penstock.files import SyncLock
 from penstock.ledger import Ledger
-from penstock.records import Action, RowKey
+from penstock.modes import Action
+from penstock.records import RowKey
 from penstock.tables import SCHEMA_VERSION
 from tests.core import places
 

@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from penstock.batching import Lanes
 from penstock.checkpoint import Checkpoint, Epoch
 from penstock.ledger import Ledger
-from penstock.records import Action, Row, RowKey
+from penstock.modes import Action
+from penstock.records import Row, RowKey
 from tests.core.sim import SYNC
 from tests.effort import examples
 

@@ -10,7 +10,8 @@ import pytest
 
 from penstock.errors import InvalidRecord
 from penstock.mapping import RecordMapper, json_types, reject_key
-from penstock.records import FieldRule, Form, Json, Sync
+from penstock.modes import FieldRule, Json, Sync
+from penstock.records import Form
 
 COLUMNS: dict[str, Json] = {
     "id": {"type": "integer"},
@@ -46,10 +47,13 @@ def refusal(mapping: RecordMapper, **values: object) -> InvalidRecord:
 
 
 def test_a_record_becomes_key_match_payload_and_fingerprint() -> None:
-    key, match, values, body, mark = mapper(name=FieldRule("name")).map({"id": 7, "mail": "Ana@X.com", "name": "Ana"})
+    key, match, values, body, mark, links = mapper(name=FieldRule("name")).map(
+        {"id": 7, "mail": "Ana@X.com", "name": "Ana"}
+    )
     assert (key, match) == ("[7]", "ana@x.com")
     assert values == json.loads(body) == {"email": "Ana@X.com", "name": "Ana"}
     assert len(mark) == 16
+    assert links == ()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from penstock.errors import Guarded, Misconfigured
-from penstock.records import MODES, REMOVALS, Abilities, Action, FieldRule, Guards, Strategy, Sync
+from penstock.modes import MODES, REMOVALS, Action, FieldRule, Guards, Strategy, Sync
+from penstock.records import Abilities
 from penstock.syncs import check_abilities, parse_syncs
 from tests.core.sim import (
     ABILITIES,

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from penstock.errors import Guarded
+from penstock.modes import FieldRule, Guards, Json
 from penstock.reading import StreamMap
-from penstock.records import FieldRule, Guards, Json, Record
+from penstock.records import Record
 from tests.core.parts import parts
 from tests.core.sim import World, activate_line, record_line, run, schema_line, state_line
 from tests.core.test_modes import mode, names, read

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from penstock.errors import InvalidRecord, MalformedInput
 from penstock.lenient import OddRecord, Unreadable, members, read_odd
 from penstock.mapping import RecordMapper, decode_record, kept
-from penstock.records import MODES, Action, Json
+from penstock.modes import MODES, Action, Json
 from tests.core import places
 from tests.core.parts import no_ask, parts
 from tests.core.sim import LIMITS, SYNC, Memory, World, record_line, run, schema_line, state_line

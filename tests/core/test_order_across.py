@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from penstock.modes import FieldRule, Sync
 from penstock.policy import Policy
-from penstock.records import FieldRule, Sync
 from tests.core.parts import parts
 from tests.core.sim import World, record_line, run, schema_line, state_line
 

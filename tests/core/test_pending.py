@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.bookmarks import Bookmarks
-from penstock.records import FieldRule
+from penstock.modes import FieldRule
 from tests.core.sim import FIELDS, SYNC, Ending, World, activate_line, record_line, run, schema_line
 
 OTHER = replace(SYNC, fields={**FIELDS, "origin": FieldRule(None, "warehouse")})

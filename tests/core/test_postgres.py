@@ -17,9 +17,10 @@ from typer.testing import CliRunner
 from penstock.cli import app
 from penstock.errors import Busy, Fault, Misconfigured, Stop
 from penstock.ledger import Ledger
+from penstock.modes import Action
 from penstock.places import open_url, url_secrets
 from penstock.postgres import SESSION
-from penstock.records import Action, RowKey
+from penstock.records import RowKey
 from penstock.tables import SCHEMA_VERSION
 from tests.core import places
 from tests.core.threads import in_threads
@@ -310,7 +311,7 @@ KILLED = """
 import sys
 from penstock.ledger import Ledger
 from penstock.places import open_url
-from penstock.records import Action
+from penstock.modes import Action
 
 ledger = Ledger(open_url(sys.stdin.readline().strip()))
 ledger.begin_run()

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from penstock.modes import FieldRule
 from penstock.policy import Policy
-from penstock.records import FieldRule, Limits
+from penstock.records import Limits
 from tests.core import places
 from tests.core.sim import FIELDS, SYNC, Ending, World, activate_line, record_line, run, schema_line, state_line
 from tests.effort import examples

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.records import FieldRule
+from penstock.modes import FieldRule
 from penstock.rejects import DAY
 from tests.core import places
 from tests.core.sim import FIELDS, SYNC, Ending, World, activate_line, record_line, run, schema_line, state_line

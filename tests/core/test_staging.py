@@ -13,8 +13,9 @@ from penstock import endings
 from penstock.batching import Lanes
 from penstock.checkpoint import Epoch
 from penstock.errors import Fault, InvalidRecord
+from penstock.modes import Guards
 from penstock.policy import Policy
-from penstock.records import Guards, Record, Row, RowKey
+from penstock.records import Record, Row, RowKey
 from penstock.retry import RetryPolicy
 from penstock.staging import Stage
 from tests.core.sim import SYNC, World, activate_line, record_line, run, schema_line

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import Misconfigured
-from penstock.records import FieldRule, Sync
+from penstock.modes import FieldRule, Sync
 from penstock.syncs import load_syncs, parse_syncs
 
 GOOD = {
@@ -47,7 +47,13 @@ def test_an_entry_without_options_takes_the_defaults() -> None:
     [
         ("text", "people: expected options such as object, match and fields"),
         ({"objet": "contacts"}, "people.objet: unknown option (did you mean 'object'?)"),
-        ({"associate": []}, "people.associate: not there yet in this version"),
+        ({"bulk_above": 5}, "people.bulk_above: not there yet in this version"),
+        ({"associate": []}, "people.associate: expected a list of links"),
+        ({"associate": [{"object": "c"}]}, "people.associate[0].from: expected a name"),
+        ({"associate": [{"object": "c", "from": "x", "missing": "create"}]}, "only be created by a `match`"),
+        ({"associate": [{"object": "c", "from": "x", "match": "m", "sync": "people"}]}, "use one of them"),
+        ({"associate": [{"object": "c", "from": "x", "sync": "poeple"}]}, "no sync 'poeple' (did you mean 'people'?)"),
+        ({"associate": [{"object": "c", "from": "x"}] * 2}, "'c' is named twice"),
         ({"guards": []}, "people.guards: expected max_removed, min_rows, max_changed_share"),
         ({"guards": {"max_removed": "5"}}, "people.guards.max_removed: expected a whole number of rows or a share"),
         ({"guards": {"min_rows": -1}}, "people.guards.min_rows: expected a whole number of rows"),
@@ -80,7 +86,7 @@ def test_each_mistake_is_named_by_its_place(spec: object, said: str) -> None:
     with pytest.raises(Misconfigured) as caught:
         parse_syncs({"people": spec}, "setting syncs: ")
     assert caught.value.mistakes[0].startswith("setting syncs: people")
-    assert any(said in mistake for mistake in caught.value.mistakes)
+    assert any(said in mistake for mistake in caught.value.mistakes), caught.value.mistakes
 
 
 def test_all_mistakes_of_all_syncs_are_named_at_once() -> None:

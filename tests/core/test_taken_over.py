@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.records import FieldRule
+from penstock.modes import FieldRule
 from tests.core.sim import FIELDS, SYNC, World, activate_line, record_line, run, schema_line, state_line
 from tests.core.test_promise import rejects
 

@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from penstock.ledger import Ledger
-from penstock.records import Action, RowKey
+from penstock.modes import Action
+from penstock.records import RowKey
 from penstock.rejects import DAY
 from penstock.upkeep_cli import app
 from tests.core import places

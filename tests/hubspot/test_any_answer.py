@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.errors import Fault, Misconfigured, Refusal, Stop
-from penstock.records import Action, Again, Delivered, Outcome, Rejected, Retry, Row, Unknown
+from penstock.modes import Action
+from penstock.records import Again, Delivered, Outcome, Rejected, Retry, Row, Unknown
 from tests.hubspot.values import Body, answer, batch, hubspot, result, row, row_error
 
 DESTINATION, SYNC = hubspot()

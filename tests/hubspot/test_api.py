@@ -7,7 +7,8 @@ import json
 import pytest
 
 from penstock.errors import BatchRefused, Fault, Misconfigured, NotAccepted, PenstockError, Throttled, Unavailable
-from penstock.records import Action, Again, Delivered, Gauge, Outcome, Rejected, Unknown
+from penstock.modes import Action
+from penstock.records import Again, Delivered, Gauge, Outcome, Rejected, Unknown
 from target_hubspot.api import HubSpot
 from tests.hubspot.values import Body, answer, batch, hubspot, portal_ask, result, row, row_error, sent
 

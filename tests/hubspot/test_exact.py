@@ -19,8 +19,9 @@ from penstock.checkpoint import Checkpoint
 from penstock.delivery import Answer, Delivery
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
+from penstock.modes import FieldRule, Sync
 from penstock.reading import Reader
-from penstock.records import FieldRule, Request, Sync
+from penstock.records import Request
 from target_hubspot.api import HubSpot
 from tests.hubspot.values import portal_ask
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from penstock.errors import InvalidRecord
 from penstock.mapping import RecordMapper
-from penstock.records import Action, FieldRule, Json, Sync
+from penstock.modes import Action, FieldRule, Json, Sync
 from target_hubspot.properties import Property, converter, make_form
 from tests.hubspot.values import PROPERTIES, batch, definition, hubspot, row, sent
 
@@ -149,7 +149,7 @@ MAPPERS = {name: mapper(name) for name in ("firstname", "lead_score", "signup_da
 def arrived(name: str, value: object) -> object:
     """Send one value through mapper and encode, and read it back out of the request's body."""
     destination, sync = DESTINATION
-    _, match, _, body, _ = MAPPERS[name].map({"id": 1, "mail": "a@example.com", name: value})
+    _, match, _, body, _, _ = MAPPERS[name].map({"id": 1, "mail": "a@example.com", name: value})
     ready = msgspec.structs.replace(row(sync, match), body=body)
     inputs = sent(destination.encode(batch(sync, Action.UPSERT, [ready])))["inputs"]
     assert len(inputs) == 1

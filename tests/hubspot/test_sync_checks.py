@@ -8,7 +8,8 @@ import pytest
 
 from penstock.errors import Fault, Misconfigured
 from penstock.mapping import RecordMapper
-from penstock.records import FieldRule, Form, Json, Sync
+from penstock.modes import FieldRule, Json, Sync
+from penstock.records import Form
 from target_hubspot.api import HubSpot
 from target_hubspot.properties import make_form
 from tests.hubspot.values import PROPERTIES, answer, portal_ask

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from penstock.records import Action, Batch, FieldRule, Json, KnownRow, Request, Response, Row, RowKey, Sync
+from penstock.modes import Action, FieldRule, Json, Sync
+from penstock.records import Batch, KnownRow, Request, Response, Row, RowKey
 from target_hubspot.api import HubSpot
 from target_hubspot.properties import Property
 

@@ -10,7 +10,8 @@ from random import Random
 import pytest
 
 from penstock.checkpoint import Checkpoint
-from penstock.records import Action, RowKey
+from penstock.modes import Action
+from penstock.records import RowKey
 from penstock.register import Registered
 from storm.simulated import Parts, Tale, play, storm
 from tests.core.deaths import POINTS, PointedLedger

@@ -130,7 +130,7 @@ VALUES = [
 
 
 @pytest.mark.parametrize("change", ["full", "snapshot"])
-def test_every_type_keeps_its_value(bench: RedshiftBench, change: str) -> None:
+def test_every_type_keeps_its_value(bench: RedshiftBench, change: Any) -> None:
     """One model of them all: a run takes a second here."""
     written = ", ".join(f"{expression} as v{at}" for at, (expression, *_) in enumerate(VALUES))
     model = Model("t", Query(f"select 1 as id, {written}", "sql"), ("id",), change=change)

@@ -1,0 +1,247 @@
+"""What becomes of a batch once its answer has come, or will not come: one outcome per row, and each seen to.
+
+Rows that are to be sent again wait here, in order of time.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from random import Random
+
+from typing_extensions import assert_never
+
+from penstock import judgement
+from penstock.batching import halves
+from penstock.errors import BatchRefused, Fault, NoAnswer, Refusal, Stop, Throttled, Unavailable
+from penstock.intake import Intake
+from penstock.modes import Action
+from penstock.pace import Pace
+from penstock.policy import Policy
+from penstock.records import Again, Batch, Delivered, Destination, Outcome, Rejected, Response, Retry, Row, Unknown
+from penstock.relations import RELATING, after, is_linked
+from penstock.settlement import OpenSync, Settlement
+
+POLL = 0.1
+"""seconds after which a row that waits for another one is looked at again"""
+NO_ID = Rejected("no_id", "the destination did not tell the id of the object, so it cannot be linked")
+
+
+@dataclass(eq=False)
+class _Ends:
+    """The rows of one answer, by what is to become of them."""
+
+    delivered: list[tuple[Row, Delivered]] = field(default_factory=list)
+    rejected: list[tuple[Row, Rejected]] = field(default_factory=list)
+    later: list[tuple[Row, str, float | None]] = field(default_factory=list)
+    """the same again, why, and after how many seconds where that was said"""
+    onward: list[Row] = field(default_factory=list)
+    """to the step that fits now"""
+    placed: list[Row] = field(default_factory=list)
+    """a step towards their links is done"""
+    doubtful: list[Row] = field(default_factory=list)
+
+
+class Answers:
+    """Takes answers by `take`; `now` is set by whoever drives it. `stopped` is set once the run must end."""
+
+    def __init__(
+        self,
+        destination: Destination,
+        settlement: Settlement,
+        intake: Intake,
+        pace: Pace,
+        policy: Policy,
+        chance: Random,
+    ) -> None:
+        self.stopped: Stop | None = None
+        self.waiting: list[tuple[float, int, list[Row]]] = []
+        """when rows are to be looked at again; the numbers keep those of one moment in order"""
+        self.now = 0.0
+        self._destination = destination
+        self._settlement = settlement
+        self._intake = intake
+        self._pace = pace
+        self._policy = policy
+        self._chance = chance
+        self._numbers = count(1)
+
+    def due(self, now: float) -> list[Row]:
+        """Return rows whose time has come, those of one batch; none where there are none."""
+        return heapq.heappop(self.waiting)[2] if self.waiting and self.waiting[0][0] <= now else []
+
+    def put_off(self, rows: list[Row], until: float) -> None:
+        """Let rows of one sync wait."""
+        heapq.heappush(self.waiting, (until, next(self._numbers), rows))
+
+    def wait_for_others(self) -> None:
+        """Look again, a little later, at rows that wait for other rows to come to their end."""
+        waiting, self._intake.later = self._intake.later, []
+        for stream in {row.sync.stream: None for row in waiting}:
+            self.put_off([row for row in waiting if row.sync.stream == stream], self.now + POLL)
+
+    def take(self, opened: OpenSync, batch: Batch, answer: Response | NoAnswer) -> None:
+        """Turn one answer into one outcome per row, and see to each."""
+        if isinstance(answer, NoAnswer):
+            outcome: Outcome = Unknown(answer.reason) if answer.sent else Retry(answer.reason)
+            self._failed(batch)
+            self._conclude(opened, batch, [outcome] * len(batch.rows))
+            return
+        try:
+            outcomes = self._destination.decode(answer, batch)
+        except Refusal as refusal:
+            self._refused(opened, batch, refusal)
+        except Stop as stop:
+            self._settlement.close_intent(opened, batch, batch.rows)
+            self.stop(stop)
+        else:
+            if len(outcomes) != len(batch.rows):
+                raise AssertionError("a target must return one outcome per row of the batch")
+            self._pace.succeed()
+            self._conclude(opened, batch, outcomes)
+
+    def _refused(self, opened: OpenSync, batch: Batch, refusal: Refusal) -> None:
+        outcome: Outcome
+        if isinstance(refusal, BatchRefused):
+            self._pace.succeed()
+        elif not isinstance(refusal, Throttled):
+            self._failed(batch)
+        if isinstance(refusal, BatchRefused) and len(batch.rows) > 1:
+            self._settlement.close_intent(opened, batch, [])
+            opened.counts["batches_halved"] += 1
+            for row in batch.rows:
+                row.attempts -= 1  # being split is no failure of the row
+            self._intake.sealed += halves(batch)
+            return
+        if isinstance(refusal, BatchRefused):
+            outcome = Rejected(refusal.code, refusal.message, refusal.field)
+        elif isinstance(refusal, Throttled):
+            outcome = self._slow_down(opened, batch, refusal)
+        elif isinstance(refusal, Unavailable):
+            outcome = Unknown(str(refusal), after=refusal.after)
+        else:
+            # Nothing can be read out of the answer, so it says nothing against any row: as if none had come.
+            outcome = Unknown(str(refusal))
+        self._conclude(opened, batch, [outcome] * len(batch.rows))
+
+    def _slow_down(self, opened: OpenSync, batch: Batch, refusal: Throttled) -> Retry:
+        opened.counts["throttled"] += 1
+        return Retry(str(refusal), self._pace.throttled(refusal, self.now, batch.rows))
+
+    def _failed(self, batch: Batch) -> None:
+        fault = self._pace.failed(self.now, batch.rows)
+        if fault is not None:
+            self.stop(fault)
+
+    def _conclude(self, opened: OpenSync, batch: Batch, outcomes: Sequence[Outcome]) -> None:
+        ends = _Ends()
+        for row, outcome in zip(batch.rows, outcomes, strict=True):
+            match outcome:
+                case Delivered():
+                    self._taken(batch.action, row, outcome, ends)
+                case Rejected():
+                    ends.rejected.append((row, outcome))
+                case Again():
+                    self._led_on(opened, batch.action, row, outcome, ends)
+                case Retry():
+                    ends.later.append((row, outcome.reason, outcome.after))
+                case Unknown():
+                    self._unsure(row, outcome, ends)
+                case _:
+                    assert_never(outcome)
+        opened.counts["unknown"] += len(ends.doubtful)
+        self._settlement.close_intent(opened, batch, ends.doubtful)
+        if ends.delivered:
+            self._settlement.delivered(opened, ends.delivered)
+        if ends.placed:
+            self._go_on(opened, batch.action, ends)
+        if ends.rejected:
+            self._settlement.rejected(opened, ends.rejected, "rejected")
+        self.judge(opened)
+        self._put_off(opened, ends.later)
+        if ends.onward and not self._out_of_attempts(opened, ends.onward, "the answers lead nowhere"):
+            self.put_off(ends.onward, self.now)
+
+    @staticmethod
+    def _taken(action: Action, row: Row, outcome: Delivered, ends: _Ends) -> None:
+        if action not in RELATING and not is_linked(row):
+            ends.delivered.append((row, outcome))
+            return
+        row.attempts = 0
+        row.created = bool(row.created)
+        if action not in RELATING:
+            row.created |= outcome.created if outcome.created is not None else row.known is None
+            row.destination_id = outcome.destination_id or row.destination_id
+        ends.placed.append(row)
+
+    def _led_on(self, opened: OpenSync, action: Action, row: Row, outcome: Again, ends: _Ends) -> None:
+        if action is not Action.RESOLVE:
+            self._settlement.redirect(opened, row, action, outcome)
+            ends.onward.append(row)
+        elif self._intake.resolved(opened, row, outcome.destination_id):
+            ends.onward.append(row)
+
+    def _unsure(self, row: Row, outcome: Unknown, ends: _Ends) -> None:
+        ends.doubtful.append(row)
+        row.looked = row.absent = False  # what was known of the object is older than what may have happened
+        if outcome.answered and row.attempts >= self._policy.unacknowledged:
+            ends.rejected.append((row, Rejected("not_acknowledged", outcome.reason)))
+        else:
+            ends.later.append((row, outcome.reason, outcome.after))
+
+    def _go_on(self, opened: OpenSync, action: Action, ends: _Ends) -> None:
+        """Note what rows with links have come through. They go on: to their links, or to their end."""
+        if action in RELATING:
+            self._settlement.related(opened, action, ends.placed)
+            ends.onward += ends.placed
+            return
+        ends.rejected += [(row, NO_ID) for row in ends.placed if row.destination_id is None]
+        found = [row for row in ends.placed if row.destination_id is not None]
+        for row in found:
+            row.placed = True
+        unfinished = [row for row in found if after(row) is not None]
+        if unfinished:
+            self._settlement.placed(opened, unfinished)
+        ends.onward += found
+
+    def _put_off(self, opened: OpenSync, later: Sequence[tuple[Row, str, float | None]]) -> None:
+        """Let rows wait for their next attempt, those of one batch together; end the run when a budget is spent."""
+        if not later:
+            return
+        if self._out_of_attempts(opened, [row for row, _, _ in later], later[0][1]):
+            return
+        absurd = self._policy.retry.absurd([told for _, _, told in later])
+        if absurd is not None:
+            self.stop(absurd)
+            return
+        opened.counts["retried"] += len(later)
+        waits: dict[float | None, list[Row]] = {}
+        for row, _, told in later:
+            waits.setdefault(told, []).append(row)
+        for told, rows in waits.items():
+            wait = self._policy.retry.wait(rows[0].attempts, self._chance, told)
+            self.put_off(rows, self.now + wait)
+
+    def _out_of_attempts(self, opened: OpenSync, rows: Sequence[Row], reason: str) -> bool:
+        if all(row.attempts < self._policy.retry.attempts for row in rows):
+            return False
+        self.stop(
+            Fault(
+                f"stream {opened.sync.stream}: no success in {self._policy.retry.attempts} attempts; last: {reason}",
+                "the rows concerned were not acknowledged; run again when the destination answers",
+            )
+        )
+        return True
+
+    def stop(self, why: Stop) -> None:
+        """Send nothing more. The first reason counts."""
+        self.stopped = self.stopped or why
+
+    def judge(self, opened: OpenSync) -> None:
+        """Stop at once when the first rows were all refused. Not while good rows may still come."""
+        if opened.counts["rejected"] >= self._policy.hopeless or self._settlement.all_settled:
+            hopeless = judgement.hopeless(opened, self._policy)
+            if hopeless is not None:
+                self.stop(hopeless)

@@ -1,0 +1,61 @@
+"""Which objects a row's object was linked with, so that a link can be taken away when the row names another one.
+
+An entry is made before the link is asked for, and is certain once the destination has said yes: what may have been
+linked by a request without an answer is unlinked as well when the row does not want it any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from penstock.records import RowKey
+from penstock.store import Store
+
+Entry = tuple[RowKey, str, str]
+"""row key, name of the link, id of the other object"""
+Links = dict[tuple[str, str], bool]
+"""name of the link and id of the other object -> whether it is certain"""
+
+
+class Linked:
+    """The links of one ledger."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def of(self, sync: int, keys: Sequence[RowKey]) -> dict[RowKey, Links]:
+        """Return what rows are, or may be, linked with."""
+        found: dict[RowKey, Links] = {}
+        sql = "select row_key, link, other_id, certain from links where sync=? and row_key in"
+        for key, link, other, certain in self._store.select_in(sql, (sync,), keys):
+            found.setdefault(RowKey(key), {})[link, other] = bool(certain)
+        return found
+
+    def intend(self, sync: int, entries: Sequence[Entry]) -> None:
+        """Note links that are about to be made."""
+        self._store.begin(len(entries))
+        self._store.many(
+            "insert into links(sync, row_key, link, other_id, certain) values(?,?,?,?,0)"
+            " on conflict(sync, row_key, link, other_id) do update set certain=0",
+            [(sync, *entry) for entry in entries],
+        )
+
+    def made(self, sync: int, entries: Sequence[Entry]) -> None:
+        """Note that links are there."""
+        self._store.begin(len(entries))
+        self._store.many(
+            "update links set certain=1 where sync=? and row_key=? and link=? and other_id=?",
+            [(sync, *entry) for entry in entries],
+        )
+
+    def gone(self, sync: int, entries: Sequence[Entry]) -> None:
+        """Note that links are there no more."""
+        self._store.begin(len(entries))
+        self._store.many(
+            "delete from links where sync=? and row_key=? and link=? and other_id=?",
+            [(sync, *entry) for entry in entries],
+        )
+
+    def forget(self, sync: int, keys: Iterable[RowKey]) -> None:
+        """Forget all links of rows whose objects are gone."""
+        self._store.many("delete from links where sync=? and row_key=?", [(sync, key) for key in keys])

@@ -1,0 +1,88 @@
+"""The steps that tie a row's object to others: which object a value means, which links are missing, which are too many.
+
+Pure functions over a Row, beside `steps`, which chooses among them. Before its object is written, every value of a
+link is resolved to the id of the object that it means; after that, missing links are made and then the others, which
+the row had and names no more, are taken away. A row is at its end when all of that is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from penstock.modes import Action, Link
+from penstock.records import Row
+
+RELATING = frozenset({Action.RESOLVE, Action.LINK, Action.UNLINK})
+"""the steps that are of a link of the row, and not of its object"""
+WRITING = frozenset({Action.UPSERT, Action.UPDATE, Action.CREATE})
+
+
+def is_linked(row: Row) -> bool:
+    """Tell whether the row has links to see to: it writes an object, or empties the fields of one that leaves."""
+    return bool(row.sync.links) and (row.wanted in WRITING or row.wanted is Action.CLEAR)
+
+
+def links_alone(row: Row) -> bool:
+    """Tell whether the row's object is as it should be already, and only its links are not."""
+    known = row.known
+    if row.wanted is Action.CLEAR or known is None or known.left or row.destination_id is None:
+        return False
+    return known.fingerprint is not None and known.fingerprint[:16] == row.fingerprint[:16] and not row.looked
+
+
+def to_resolve(row: Row) -> Iterator[tuple[int, Link, str]]:
+    """Return the values whose objects are not known yet: place of the link, the link, the value."""
+    for at, (link, values) in enumerate(zip(row.sync.links, row.links, strict=False)):
+        for value in values or ():
+            if (at, value) not in row.others:
+                yield at, link, value
+
+
+def outstanding(row: Row) -> Iterator[tuple[Action, int, str]]:
+    """Return the links still to be made and then those to be taken away: place of the link, id of the other object."""
+    away: list[tuple[Action, int, str]] = []
+    for at, (link, values) in enumerate(zip(row.sync.links, row.links, strict=False)):
+        if values is None:
+            continue  # the record does not speak of it
+        wanted = {other for value in values if (other := row.others.get((at, value)))}
+        yield from ((Action.LINK, at, other) for other in sorted(wanted) if not row.linked.get((link.name, other)))
+        had = sorted(other for name, other in row.linked if name == link.name)
+        away += [(Action.UNLINK, at, other) for other in had if other not in wanted]
+    yield from away
+
+
+def before(row: Row) -> Action | None:
+    """Choose the step that must come before the row's object is written; None where there is none left."""
+    found = next(to_resolve(row), None)
+    if found is None:
+        return None
+    row.link, _, row.other = found
+    return Action.RESOLVE
+
+
+def after(row: Row) -> Action | None:
+    """Choose the next step for an object that is written; None where its links are as they should be."""
+    found = next(outstanding(row), None)
+    if found is None:
+        return None
+    step, row.link, row.other = found
+    return step
+
+
+def next_step(row: Row) -> Action | None:
+    """Choose the next step of a row with links; None where that is to write its object."""
+    if not row.placed:
+        step = before(row)
+        if step is not None or not links_alone(row):
+            return step
+        row.placed = True
+    return after(row) or Action.NOTHING
+
+
+def related(row: Row, step: Action) -> None:
+    """Take it that the step has been done."""
+    link = row.sync.links[row.link]
+    if step is Action.LINK:
+        row.linked[link.name, row.other] = True
+    else:
+        row.linked.pop((link.name, row.other), None)

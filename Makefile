@@ -38,7 +38,7 @@ setup: .meltano/ready ## install everything (each of the commands below does it 
 	@mkdir -p .sandbox
 	@touch $@
 
-demo: .meltano/ready ## the whole way, from dbt models to contacts in a (simulated) CRM, twice; WAREHOUSE=snowflake
+demo: .meltano/ready ## the whole way, from dbt models to contacts in a (simulated) CRM, twice; WAREHOUSE=postgres, snowflake
 	@$(BIN)/python -m demo.demo $(WAREHOUSE)
 
 sandbox: .venv/ready ## keep a simulated CRM running on http://127.0.0.1:8470

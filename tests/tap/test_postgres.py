@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from demo.postgres_server import Server, eventually, running
 from tap_warehouse.catalog import describe_all
 from tap_warehouse.errors import ConfigurationError, ReadFault
 from tap_warehouse.messages import record_frame
@@ -21,7 +22,6 @@ from tap_warehouse.postgres import Postgres, PostgresDialect, TapPostgres
 from tap_warehouse.postgres_session import parameters
 from tap_warehouse.sqltext import one_query
 from tap_warehouse.warehouse import Column, Read
-from tests.postgres import Server, eventually, running
 from tests.tap import golden
 from tests.tap.benches import state_of
 from tests.tap.benches_postgres import PostgresBench

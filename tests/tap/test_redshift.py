@@ -17,13 +17,13 @@ import msgspec
 import pytest
 from jsonschema import Draft7Validator  # type: ignore[import-untyped] # it ships no types
 
+from demo.postgres_server import Server, eventually
 from tap_warehouse.errors import ConfigurationError, ReadFault
 from tap_warehouse.models import Model, Query, Table
 from tap_warehouse.redshift import Redshift, RedshiftDialect, TapRedshift
 from tap_warehouse.redshift_session import parameters
 from tap_warehouse.redshift_types import RedshiftType, asked, hashed
 from tap_warehouse.warehouse import Column
-from tests.postgres import Server, eventually
 from tests.tap import golden
 from tests.tap.benches import state_of
 from tests.tap.benches_redshift import RedshiftBench

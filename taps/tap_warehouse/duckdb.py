@@ -23,7 +23,7 @@ from tap_warehouse.arrow_lines import lines_of
 from tap_warehouse.duckdb_parts import SETTINGS, DuckDialect, Settings, said
 from tap_warehouse.duckdb_types import DuckType, json_schema, object_text, quoted, taken_apart, text
 from tap_warehouse.errors import ConfigurationError, OutOfMemory, ReadFault
-from tap_warehouse.models import Model, Query, Table, nearest
+from tap_warehouse.models import Model, Query, Table, narrowing, nearest
 from tap_warehouse.tap import TapWarehouse, rooted
 from tap_warehouse.warehouse import GONE, Column, Frame, Lines, Read, Row, Warehouse
 
@@ -77,7 +77,7 @@ class DuckDB:
         try:
             self._connection.sql(f"select * from {narrowed} limit 0")
         except duckdb.Error as error:
-            raise ConfigurationError([f"model {model.name!r}: columns or where is refused: {said(error)}"]) from error
+            raise ConfigurationError([f"model {model.name!r}: {narrowing(model)} is refused: {said(error)}"]) from error
         return narrowed
 
     def missing_grants(self, models: Sequence[Model]) -> list[str]:  # noqa: ARG002 a file has no grants

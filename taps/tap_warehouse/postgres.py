@@ -15,7 +15,7 @@ import psycopg
 
 from tap_warehouse.dialect import CommonDialect
 from tap_warehouse.errors import ConfigurationError, OutOfMemory, ReadFault
-from tap_warehouse.models import Model, Query, Table, nearest
+from tap_warehouse.models import Model, Query, Table, narrowing, nearest
 from tap_warehouse.postgres_copy import copied
 from tap_warehouse.postgres_grants import missing, unkept
 from tap_warehouse.postgres_session import SETTINGS, Connection, connected, parameters, said
@@ -82,7 +82,7 @@ class Postgres:
             chosen = "*" if model.columns is None else ", ".join(map(quoted, model.columns))
             where = "" if model.where is None else f" where (\n{model.where}\n)"
             relation = f"(select {chosen} from {relation} m{where})"
-        columns = self._described(model, relation, lambda error: f"columns or where is refused: {said(error)}")
+        columns = self._described(model, relation, lambda error: f"{narrowing(model)} is refused: {said(error)}")
         self._relations[model.name] = relation
         return columns
 

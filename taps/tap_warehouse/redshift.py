@@ -17,7 +17,7 @@ from redshift_connector.core import Connection
 from tap_warehouse.dialect import CommonDialect
 from tap_warehouse.encoding import Encoder, selected
 from tap_warehouse.errors import ConfigurationError, OutOfMemory, ReadFault
-from tap_warehouse.models import Model, Query, Table
+from tap_warehouse.models import Model, Query, Table, narrowing
 from tap_warehouse.redshift_session import SETTINGS, Failed, code_of, connected, parameters, said, words_of
 from tap_warehouse.redshift_types import INCOMPARABLE, REFUSED, RedshiftType, asked, hashed
 from tap_warehouse.sqltext import one_query
@@ -100,7 +100,7 @@ class Redshift:
             chosen = "*" if model.columns is None else ", ".join(map(self.dialect.quoted, model.columns))
             where = "" if model.where is None else f" where (\n{model.where}\n)"
             relation = f"(select {chosen} from {relation} m{where})"
-        columns = self._described(model, relation, "columns or where is refused")
+        columns = self._described(model, relation, f"{narrowing(model)} is refused")
         self._relations[model.name] = relation
         return columns
 

@@ -231,8 +231,8 @@ def test_a_lost_connection_is_a_fault_and_closes_no_stream(bench: PostgresBench)
         (Model("m", Query("select 1 as id; select 2", "sql"), ("id",)), "must be exactly one SELECT statement"),
         (Model("m", Query("select 1 as id from", "sql"), ("id",)), "syntax error"),
         (Model("m", Query("select 1 as id, 2 as x, 3 as x", "sql"), ("id",)), "several columns have one name: 'x'"),
-        (Model("m", Table(("customers",)), ("id",), where="nope > 1"), "columns or where is refused"),
-        (Model("m", Table(("customers",)), ("id",), columns=("id", "nope")), "columns or where is refused"),
+        (Model("m", Table(("customers",)), ("id",), where="nope > 1"), "where is refused"),
+        (Model("m", Table(("customers",)), ("id",), columns=("id", "nope")), "columns: 'nope' is not a column of it"),
         (Model("m", Table(("customers",)), ("doc",)), "is json, of which no two can be compared"),
     ],
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 from dataclasses import replace
 
 import pytest
@@ -65,6 +67,26 @@ def test_every_mistake_of_a_model_is_named_at_once(bench: Bench) -> None:
         "model 'u': where",
     ]
     assert "Did you mean 'id'?" in error.problems[0]
+
+
+def test_the_log_says_which_rows_these_were(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    def logged(*, state: Bookmarks) -> tuple[Bookmarks, str]:
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            after = state_of(bench.run(bench.model("t"), state=state))
+        assert re.search(r"(DuckDB|PostgreSQL|Redshift|Snowflake): \d+ statements, \d", caplog.text)
+        [line] = re.findall(r"t: (\d+ rows \(.*?\)) in \S+ s, \S+ s of it in the warehouse;", caplog.text)
+        return after, line
+
+    bench.table("t", COLUMNS, [(1, "a"), (2, "b"), (3, "c")])
+    state, line = logged(state={})
+    assert line == "3 rows (the whole model)"
+    state, line = logged(state=state)
+    assert line == "0 rows (nothing has changed; 3 compared)"
+    bench.insert("t", [(4, "d"), (5, "e"), (5, "f")])
+    bench.sql(f"delete from {bench.name('t')} where id = 1")
+    _, line = logged(state=state)
+    assert line == "4 rows (1 added, 1 removed, 2 with a repeated key; 5 compared)"
 
 
 def test_a_trial_leaves_the_bookmark(bench: Bench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import re
 import signal
 import subprocess
@@ -315,3 +316,32 @@ def test_the_test_option_prints_the_grants(tmp_path: Path, bench: RedshiftBench)
     done = subprocess.run(line, capture_output=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (0, b""), done.stderr
     assert b"t: 1 columns, 1 row read" in done.stderr
+
+
+def test_costs_are_told_as_far_as_the_system_views_tell(bench: RedshiftBench, caplog: pytest.LogCaptureFixture) -> None:
+    def told(*, ask: bool) -> str:
+        caplog.clear()
+        with caplog.at_level(logging.INFO, "test"):
+            warehouse = Redshift(parameters(bench.config()), costs=ask, log=logging.getLogger("test"))
+            [(process,)] = warehouse.rows("select pg_backend_pid()")
+            bench.sql(f"update sys_query_history set session_id = {process} where query_id < 3")
+            warehouse.close()
+        return re.sub(r"\d+\.\d\d s of", "TIME of", caplog.messages[-1])
+
+    bench.sql(
+        "create table sys_query_history (query_id bigint, session_id int, start_time timestamp, execution_time bigint, "
+        "queue_time bigint)",
+        "insert into sys_query_history values (1, 0, now() at time zone 'utc', 1500000, 250000), "
+        "(2, 0, now() at time zone 'utc' - interval '2 days', 9000000, 0), "
+        "(3, 0, now() at time zone 'utc', 9000000, 0)",
+        "grant select on sys_query_history to public",
+    )
+    ours = "Redshift: 1 statements, TIME of waiting for them"
+    assert told(ask=False) == ours
+    assert told(ask=True) == f"{ours}; 1.50 s computed, 0.25 s queued"
+    bench.sql(
+        "create table sys_query_detail (query_id bigint, step_name text, input_rows bigint, input_bytes bigint)",
+        "insert into sys_query_detail values (1, 'scan', 2500, 1200000), (1, 'hash', 7, 7), (2, 'scan', 7, 7)",
+        "grant select on sys_query_detail to public",
+    )
+    assert told(ask=True) == f"{ours}; 1.50 s computed, 0.25 s queued; 2,500 rows and 1.2 MB scanned"

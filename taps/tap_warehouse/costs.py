@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class Costs:
         finally:
             self.seconds += time.monotonic() - started
 
-    def told(self, warehouse: str, *more: str) -> str:
-        """Write it for the log; `more` is what the warehouse told, each empty where it told nothing."""
+    def told(self, warehouse: str, more: Iterable[str] = ()) -> str:
+        """Write it for the log; `more` is what the warehouse tells when asked, which is not counted itself."""
         ours = f"{warehouse}: {self.statements} statements, {self.seconds:.2f} s of waiting for them"
-        return "; ".join([ours, *filter(None, more)])
+        return "; ".join([ours, *more])

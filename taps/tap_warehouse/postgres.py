@@ -256,7 +256,7 @@ class Postgres:
     def close(self) -> None:
         """End both sessions, and tell what they cost: the server counts for all of its clients, not for one."""
         if self._costs.statements:
-            self._log.info("%s", self._costs.told("PostgreSQL", f"{self._received / 1e6:,.1f} MB of rows received"))
+            self._log.info("%s", self._costs.told("PostgreSQL", [f"{self._received / 1e6:,.1f} MB of rows received"]))
         self._reading.close()
         self._keeping.close()
 

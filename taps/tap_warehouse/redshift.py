@@ -293,7 +293,7 @@ class Redshift:
         """End all sessions, and tell what they cost."""
         if self._costs.statements:
             asked = self._asks_costs and not self._stopping
-            self._log.info("%s", self._costs.told("Redshift", *(self._measured() if asked else ())))
+            self._log.info("%s", self._costs.told("Redshift", self._measured() if asked else ()))
         for connection in (self._reading, self._keeping, self._canceller):
             if connection is not None:
                 with contextlib.suppress(*Failed):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,11 +154,11 @@ class Session:
     def close(self, log: logging.Logger, database: str | None) -> None:
         """End the session. Tell what it cost; with a database in whose information schema to look, also in bytes."""
         if self._costs.statements and not self._stopping:
-            log.info("%s", self._costs.told("Snowflake", "" if database is None else self._scanned(database)))
+            log.info("%s", self._costs.told("Snowflake", () if database is None else self._scanned(database)))
         with contextlib.suppress(Error):
             self._connection.close()
 
-    def _scanned(self, database: str) -> str:
+    def _scanned(self, database: str) -> Iterator[str]:
         """Add up what Snowflake remembers of this session, if it tells."""
         with contextlib.suppress(Error, ReadFault):
             row = self.tried(
@@ -167,8 +167,7 @@ class Session:
             ).fetchone()
             if row is not None:
                 scanned, computed, credits_used = (float(str(value or 0)) for value in tuple(row))
-                return (
+                yield (
                     f"{scanned / 1e6:,.1f} MB scanned, {computed / 1000:.2f} s computed, "
                     f"{credits_used:.6f} credits of cloud services"
                 )
-        return ""

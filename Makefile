@@ -4,6 +4,7 @@ BIN := .venv/bin
 MELTANO := .venv-meltano/bin/meltano
 PIP := -m pip --quiet --disable-pip-version-check --no-input
 SEED ?= 4711
+FOREIGN := .venv-foreign/tap-postgres/ready .venv-foreign/target-jsonl/ready
 # Thousands of small ledgers are flushed to disk in the tests; on a RAM disk that takes no time.
 RAM := $(shell if [ -w /dev/shm ]; then echo /dev/shm; else echo /tmp; fi)
 
@@ -38,7 +39,15 @@ setup: .meltano/ready ## install everything (each of the commands below does it 
 	@mkdir -p .sandbox
 	@touch $@
 
-demo: .meltano/ready ## the whole way, from dbt models to contacts in a (simulated) CRM, twice; WAREHOUSE=snowflake
+# A tap and a target that nobody here wrote, for tests and benchmarks; bench/plugins.py says where they are.
+.venv-foreign/%/ready: requirements/foreign-%.txt .venv/ready
+	@echo "setting up .venv-foreign/$*"
+	@mkdir -p .venv-foreign && rm -rf .venv-foreign/$*
+	@$(PYTHON) -m venv .venv-foreign/$*
+	@$(BIN)/uv pip install --quiet --python .venv-foreign/$*/bin/python --require-hashes -r requirements/foreign-$*.txt
+	@touch $@
+
+demo: .meltano/ready ## the whole way, from dbt models to contacts in a (simulated) CRM, twice; WAREHOUSE=postgres, snowflake
 	@$(BIN)/python -m demo.demo $(WAREHOUSE)
 
 sandbox: .venv/ready ## keep a simulated CRM running on http://127.0.0.1:8470
@@ -49,7 +58,7 @@ sandbox: .venv/ready ## keep a simulated CRM running on http://127.0.0.1:8470
 	@echo "contacts at http://127.0.0.1:8470/; all is forgotten at Ctrl-C"
 	@$(BIN)/penstock-sandbox serve --port 8470
 
-test: .meltano/ready check ## every check and every test
+test: .meltano/ready $(FOREIGN) check ## every check and every test
 	@TMPDIR=$(RAM) $(BIN)/python -m pytest -n 2 -q -m "not e2e"
 	@$(BIN)/python -m pytest -q -m e2e  # one at a time: they share this Meltano project
 
@@ -66,7 +75,7 @@ crash: .meltano/ready ## kill it a hundred thousand times; S=simulated SEED=4711
 	  $(BIN)/python -m storm.$$storm --seed $(SEED) --save \
 	    $(if $(CYCLES),--cycles $(CYCLES)) $(if $(COUNT),--count $(COUNT)) || exit 1; done
 
-bench: .meltano/ready ## measure; B=name for one; writes bench/results.json and bench/RESULTS.md
+bench: .meltano/ready $(FOREIGN) ## measure; B=name for one; writes bench/results.json and bench/RESULTS.md
 	@$(BIN)/python -m bench.run $(B)
 
 promise: .venv/ready ## run the conformance suite on our target, a stock one and one that does nothing; writes docs/promise.md
@@ -85,4 +94,4 @@ lock: .venv/ready ## compile requirements/*.txt anew
 	@UV=$(BIN)/uv sh requirements/compile.sh
 
 clean: ## remove what the commands above installed and made
-	rm -rf .venv .venv-meltano .meltano .demo .sandbox .bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-meltano .venv-foreign .meltano .demo .sandbox .bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

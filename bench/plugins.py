@@ -14,6 +14,17 @@ ROOT = Path(__file__).resolve().parents[1]
 MELTANO = ROOT / ".venv-meltano" / "bin" / "meltano"
 
 
+def foreign(name: str) -> Path:
+    """Return the executable of a plugin that nobody here wrote: `tap-postgres` of MeltanoLabs, or `target-jsonl`.
+
+    Raises FileNotFoundError where it is not installed.
+    """
+    executable = ROOT / ".venv-foreign" / name / "bin" / name
+    if not executable.exists():
+        raise FileNotFoundError(f"{name} is not installed: run `make .venv-foreign/{name}/ready`")
+    return executable
+
+
 def environment(folder: Path, sandbox: Sandbox) -> dict[str, str]:
     """Return the environment of a Meltano whose warehouse, ledger and STATE lie in a folder."""
     return os.environ | {

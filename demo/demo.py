@@ -1,6 +1,6 @@
 """`make demo`: the whole way twice, from raw tables to contacts in a simulated HubSpot, and what a person wants to see.
 
-`make demo WAREHOUSE=snowflake` puts a local server that speaks Snowflake's protocol in the middle; see `warehouses`.
+`make demo WAREHOUSE=postgres` or `snowflake` puts a local server of that kind in the middle; see `warehouses`.
 Everything it makes lies in `.demo/`: the warehouse, the ledger, the logs. The sandbox runs in this process, on a free
 port, and ends with it.
 """

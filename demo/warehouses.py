@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-MODULES = {"snowflake": "demo.snowflake"}
+MODULES = {"postgres": "demo.postgres", "snowflake": "demo.snowflake"}
 NAMES = ("duckdb", *MODULES)
 
 

@@ -31,6 +31,8 @@ LedgerOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON lines instead of a table.")]
 
+NOT_THERE = 1
+"""exit code: the ledger was read, and has nothing of that name"""
 _RUNS = (
     "select run, started_at, ended_at, exit_code, ending, calls, counts, pid from runs order by run desc limit :limit"
 )
@@ -89,6 +91,10 @@ def rejects(
     show_record: Annotated[bool, typer.Option("--record", help="With --json: the source record too.")] = False,
 ) -> None:
     """List rows that were refused, with the reason. `invalid` was refused by us, `rejected` by the destination."""
+    if show_record and not as_json:
+        raise typer.BadParameter("goes with --json only", param_hint="--record")
+    if stream is not None:
+        _check_stream(ledger, stream)
     found = _found(ledger, _REJECTS, {"stream": stream, "limit": limit})
     if as_json:
         for name, row in found:
@@ -107,6 +113,12 @@ def rejects(
         typer.echo(f"  {tries}, last {_iso(row['last_at'])}{_next(row)}")
     if not found:
         typer.echo("no rejects")
+
+
+def _check_stream(ledger: str | None, stream: str) -> None:
+    known = {row["stream"]: None for _, row in _found(ledger, "select stream from syncs order by stream", {})}
+    if stream not in known:
+        fail(f"no stream is named {stream}; there is {', '.join(known) or 'none yet'}", NOT_THERE)
 
 
 def _next(row: dict[str, Any]) -> str:
@@ -162,7 +174,7 @@ def _found(given: str | None, sql: str, values: dict[str, object]) -> list[tuple
     return found
 
 
-def fail(message: str) -> NoReturn:
+def fail(message: str, code: int = 2) -> NoReturn:
     """End with a message for people."""
     typer.echo(f"penstock: {message}", err=True)
-    raise typer.Exit(2)
+    raise typer.Exit(code)

@@ -82,6 +82,11 @@ class Carrier(Sender, Protocol):
         """Return a descriptor that makes `fileno` readable when something is written to it."""
 
 
+def unread(pending: Sequence[str]) -> str:
+    """Say which streams a run has left pending, as what follows `delivered`."""
+    return f"; pending: {', '.join(pending)}: run again, so that the whole model is read" if pending else ""
+
+
 def describe_defect(error: Exception) -> Fault:
     """Describe an error nobody expected by its place; its text may hold values of a record."""
     frames = "".join(traceback.format_tb(error.__traceback__))
@@ -262,7 +267,7 @@ class Run:
 
     def _close(self, number: int, stop: Stop | None) -> Stop | None:
         counts = {name: dict(opened.counts) for name, opened in self._delivery.syncs.items()}
-        ending = "delivered" if stop is None else f"{stop.name}: {stop.message}"
+        ending = f"delivered{unread(self.pending)}" if stop is None else f"{stop.name}: {stop.message}"
         try:
             self._ledger.end_run(stop.exit_code if stop else 0, ending, self._calls, counts)
             self._ledger.upkeep.trim(*self._keep_days)

@@ -39,7 +39,7 @@ from penstock.places import open_url, url_secrets
 from penstock.reading import StreamMap
 from penstock.records import Destination
 from penstock.rejects import DAY, PARK_AFTER
-from penstock.run import STOP_DEADLINE, Run, describe_defect
+from penstock.run import STOP_DEADLINE, Run, describe_defect, unread
 from penstock.syncs import nearest
 
 DRAIN_SECONDS = 10.0
@@ -295,9 +295,7 @@ def drain(source: int, patience: float = DRAIN_SILENCE) -> None:
 def _last_line(name: str, stop: Stop | None, refused: int = 0, pending: Sequence[str] = ()) -> int:
     if stop is None:
         more = f"; {refused:,} rows were refused: see `penstock rejects`" if refused else ""
-        if pending:
-            more += f"; pending: {', '.join(pending)}: run again, so that the whole model is read"
-        sys.stderr.write(f"{name}: exit 0, delivered{more}\n")
+        sys.stderr.write(f"{name}: exit 0, delivered{more}{unread(pending)}\n")
         return 0
     if isinstance(stop, Misconfigured) and len(stop.mistakes) > 1:
         sys.stderr.writelines(f"{name}: {mistake}\n" for mistake in stop.mistakes)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Annotated, Optional
 
 import typer
 
-from penstock.cli import LedgerOption, app, fail, the_ledger
-from penstock.errors import Stop
+from penstock.cli import NOT_THERE, LedgerOption, app, fail, the_ledger
+from penstock.errors import Misconfigured, Stop
 from penstock.ledger import Ledger
 from penstock.mapping import NO_KEY
 from penstock.places import open_place, read
@@ -31,9 +31,9 @@ Sure = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 def retry(stream: Stream, keys: Keys = None, ledger: LedgerOption = None) -> None:
     """Try refused rows again on the next run, also those that wait for tomorrow or are parked."""
     with _upkeep(stream, ledger) as upkeep:
-        typer.echo(
-            f"{upkeep.retry(stream, _all_spellings(keys))} refused rows of {stream} will be tried on the next run"
-        )
+        found, missing = _each(upkeep.retry, stream, keys)
+        typer.echo(f"{found} refused rows of {stream} will be tried on the next run")
+        _check_none(missing, stream)
 
 
 @app.command()
@@ -42,7 +42,9 @@ def drop(stream: Stream, keys: Keys = None, ledger: LedgerOption = None, yes: Su
     if not (yes or keys):
         typer.confirm(f"Drop all refused rows of {stream}?", abort=True)
     with _upkeep(stream, ledger) as upkeep:
-        typer.echo(f"{upkeep.drop(stream, _all_spellings(keys))} refused rows of {stream} dropped")
+        found, missing = _each(upkeep.drop, stream, keys)
+        typer.echo(f"{found} refused rows of {stream} dropped")
+        _check_none(missing, stream)
 
 
 @app.command()
@@ -72,12 +74,25 @@ def purge(
     with _upkeep(stream, ledger) as upkeep:
         wiped = sum(upkeep.purge(stream, each) for each in _spellings(key))
         if not wiped:
-            fail(f"the ledger has nothing of the row {key} of {stream}")
+            fail(f"the ledger has nothing of the row {key} of {stream}", NOT_THERE)
         typer.echo(f"the row {key} of {stream} is wiped from the ledger")
 
 
-def _all_spellings(keys: list[str] | None) -> list[str]:
-    return [each for key in keys or [] for each in _spellings(key)]
+def _each(
+    change: Callable[[str, Sequence[str]], int], stream: str, keys: list[str] | None
+) -> tuple[int, Sequence[str]]:
+    """Change the rows with these keys, or all. Gives how many there were, and the keys of which there was none."""
+    if not keys:
+        return change(stream, ()), ()
+    found = {key: change(stream, _spellings(key)) for key in keys}
+    return sum(found.values()), [key for key, rows in found.items() if not rows]
+
+
+def _check_none(missing: Sequence[str], stream: str) -> None:
+    if missing:
+        fail(
+            f"{stream} has no refused row {' or '.join(missing)}: `penstock rejects` lists those that it has", NOT_THERE
+        )
 
 
 def _spellings(key: str) -> list[str]:
@@ -98,7 +113,10 @@ def _upkeep(stream: str, given: str | None) -> Iterator[Upkeep]:
         read(place, "select value from meta", {})  # what is no ledger is not to become one
         ledger = Ledger(open_place(place))
         try:
-            ledger.upkeep.number(stream)
+            try:
+                ledger.upkeep.number(stream)
+            except Misconfigured as stop:
+                fail(f"{stop.message}. What to do: {stop.advice}", NOT_THERE)
             lock = ledger.lock(stream, datetime.now(timezone.utc).isoformat(timespec="seconds"))
             try:
                 yield ledger.upkeep

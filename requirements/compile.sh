@@ -12,7 +12,7 @@ compile dev.txt --extra duckdb --extra postgres --extra redshift --extra snowfla
 compile penstock.txt --extra duckdb --extra postgres --extra redshift --extra sandbox -c requirements/dev.txt
 # Snowflake's driver brings much that no other plugin needs.
 compile snowflake.txt --extra snowflake -c requirements/dev.txt
-for group in meltano dbt; do
+for group in meltano dbt foreign-tap-postgres foreign-target-jsonl; do
   "$UV" pip compile --quiet --universal --python-version 3.10 --generate-hashes \
     --no-emit-index-url --no-annotate --no-header --group $group -o "requirements/$group.txt"
 done

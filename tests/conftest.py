@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from demo.postgres_server import NoServerError, Server, running
 from tests.effort import CAP, examples
-from tests.postgres import NoServerError, Server, running
 
 # A busy machine is no fault of a test's strategies.
 settings.register_profile(

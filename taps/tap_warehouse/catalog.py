@@ -11,9 +11,10 @@ from typing import Any
 
 from singer_sdk.singerlib import Catalog
 
+from tap_warehouse.diagnosis import described_or_not
 from tap_warehouse.errors import ConfigurationError
 from tap_warehouse.messages import stream_schema
-from tap_warehouse.models import Model, nearest
+from tap_warehouse.models import Model
 from tap_warehouse.warehouse import Column, Warehouse
 
 
@@ -30,22 +31,9 @@ def describe_all(warehouse: Warehouse, models: Sequence[Model]) -> tuple[Stream,
     problems: list[str] = []
     streams = []
     for model in models:
-        try:
-            columns = warehouse.describe(model)
-        except ConfigurationError as error:
-            if model.blocked is None:
-                problems += error.problems
-            else:
-                streams.append(Stream(model, ()))  # what could not be built may not be there; it is not read anyway
-            continue
-        names = [column.name for column in columns]
-        wanted = [("primary_key", key) for key in model.primary_key] + [("order_by", key) for key in model.order_by]
-        wanted += [("replication_key", model.replication_key)] if model.replication_key is not None else []
-        problems += (
-            f"model {model.name!r}: {option} {key!r} is not a column of it.{nearest(key, names)}"
-            for option, key in wanted
-            if key not in names
-        )
+        columns, found = described_or_not(warehouse, model)
+        if columns or model.blocked is None:  # what could not be built may not be there; it is not read anyway
+            problems += found
         streams.append(Stream(model, columns))
     if problems:
         raise ConfigurationError(problems)

@@ -9,6 +9,7 @@ the file itself.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import time
@@ -20,10 +21,11 @@ import duckdb
 import pyarrow as pa
 
 from tap_warehouse.arrow_lines import lines_of
+from tap_warehouse.costs import Costs
 from tap_warehouse.duckdb_parts import SETTINGS, DuckDialect, Settings, said
 from tap_warehouse.duckdb_types import DuckType, json_schema, object_text, quoted, taken_apart, text
 from tap_warehouse.errors import ConfigurationError, OutOfMemory, ReadFault
-from tap_warehouse.models import Model, Query, Table, nearest
+from tap_warehouse.models import Model, Query, Table, narrowing, nearest
 from tap_warehouse.tap import TapWarehouse, rooted
 from tap_warehouse.warehouse import GONE, Column, Frame, Lines, Read, Row, Warehouse
 
@@ -38,7 +40,9 @@ class DuckDB:
 
     dialect = DuckDialect()
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, log: logging.Logger | None = None) -> None:
+        self._log = log or logging.getLogger(__name__)
+        self._costs = Costs()
         self._settings = settings
         self._connection = _connect(settings)
         self._relations: dict[str, str] = {}
@@ -77,7 +81,7 @@ class DuckDB:
         try:
             self._connection.sql(f"select * from {narrowed} limit 0")
         except duckdb.Error as error:
-            raise ConfigurationError([f"model {model.name!r}: columns or where is refused: {said(error)}"]) from error
+            raise ConfigurationError([f"model {model.name!r}: {narrowing(model)} is refused: {said(error)}"]) from error
         return narrowed
 
     def missing_grants(self, models: Sequence[Model]) -> list[str]:  # noqa: ARG002 a file has no grants
@@ -180,7 +184,8 @@ class DuckDB:
         try:
             self._connection.execute(f"set threads = {max(self._settings.threads, os.cpu_count() or 1)}")
             for statement in statements:
-                rows = list(self._connection.execute(statement).fetchall())  # fetchone would leave the result open
+                with self._costs.counted():
+                    rows = list(self._connection.execute(statement).fetchall())  # fetchone would leave the result open
         except duckdb.OutOfMemoryException as error:
             raise OutOfMemory(f"memory_limit is too small: {said(error)}") from error
         except (duckdb.Error, RuntimeError) as error:
@@ -202,11 +207,17 @@ class DuckDB:
         query += "" if read.limit is None else f" limit {read.limit}"
         try:
             self._connection.execute(f"set threads = {self._settings.threads}")
-            for batch in self._connection.sql(query).to_arrow_reader(BATCH_ROWS):
+            with self._costs.counted():
+                batches = iter(self._connection.sql(query).to_arrow_reader(BATCH_ROWS))
+            while (batch := self._waited(batches)) is not None:
                 if len(batch):
                     yield lines_of(batch.column(0))
         except (duckdb.Error, pa.ArrowException, OSError, RuntimeError) as error:
             raise ReadFault(f"reading failed: {said(error)}") from error
+
+    def _waited(self, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
+        with self._costs.waiting():
+            return next(batches, None)
 
     def interrupt(self) -> None:
         """End the running statement; it raises where it was called. A connection just closed has none to end."""
@@ -214,7 +225,9 @@ class DuckDB:
             self._connection.interrupt()
 
     def close(self) -> None:
-        """Give the file back to those who want to write it."""
+        """Give the file back to those who want to write it, and tell what the run cost."""
+        if self._costs.statements:
+            self._log.info("%s", self._costs.told("DuckDB"))
         self._connection.close()
 
 
@@ -326,5 +339,6 @@ class TapDuckDB(TapWarehouse):
                 str(config["snapshot_store"]),
                 str(config["snapshot_folder"]),
                 config["gate"] is True,
-            )
+            ),
+            logging.getLogger(cls.name),
         )

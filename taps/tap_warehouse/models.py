@@ -41,7 +41,7 @@ class Model:
     replication_key: str | None = None
     """Set exactly when `change` is incremental."""
     where: str | None = None
-    """An SQL condition, as written: it may end in a comment or hold a parenthesis too many."""
+    """An SQL condition, as written: it may end in a comment. `diagnosis` refuses one that is more than that."""
     columns: tuple[str, ...] | None = None
     """Columns to emit, those of the primary key and the replication key included; None for all."""
     limit: int | None = None
@@ -56,6 +56,11 @@ class Model:
     """Why these rows must not be synced in this run, for instance a failed dbt test: a message for people."""
     sync_hint: str | None = None
     """`meta.penstock.sync` of a dbt model as JSON: how its author would sync it. Shown, never acted on."""
+
+
+def narrowing(model: Model) -> str:
+    """Name the options that are given of those that leave rows or columns out."""
+    return " or ".join(option for option in ("columns", "where") if getattr(model, option) is not None)
 
 
 def nearest(word: str, known: Collection[str]) -> str:

@@ -31,8 +31,13 @@ class Plan:
     version: int | None
     """records carry it, and ACTIVATE_VERSION closes the stream: the model is emitted whole"""
     at: At
-    told: str = ""
-    """for the log"""
+    told: str
+    """for the log: which rows these are"""
+    compared: int | None = None
+    """rows of the model that were looked at to find these"""
+
+
+WHOLE = "the whole model"
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ def _full(stream: Stream, context: Context) -> Plan:
     def at(done: int, complete: bool, _last: bytes | None, _following: bytes | None) -> Bookmark:
         return {"full": {"version": context.version, "rows": done, "complete": complete}}
 
-    return Plan(_columns(stream, refused), refused, read, context.version, at)
+    return Plan(_columns(stream, refused), refused, read, context.version, at, WHOLE)
 
 
 def _whole(stream: Stream, context: Context, *, check: bool) -> tuple[Read, tuple[Read, ...]]:
@@ -98,7 +103,7 @@ def _trial(stream: Stream, given: object, context: Context) -> Plan:
     read = Read(
         context.warehouse.relation(stream.model), fields_of(stream, context.warehouse), limit=stream.model.limit
     )
-    return Plan(stream.columns, (), read, None, lambda _done, _complete, _last, _following: kept)
+    return Plan(stream.columns, (), read, None, lambda _done, _complete, _last, _following: kept, "a trial")
 
 
 def _snapshot(stream: Stream, given: object, context: Context) -> Plan:
@@ -116,9 +121,10 @@ def _snapshot(stream: Stream, given: object, context: Context) -> Plan:
     if delta.table is not None:
         fields = tuple((column, f"m.c{place}") for place, column in enumerate(stream.columns))
         read = Read(delta.table, fields, stream.model.primary_key, order="m.n", gone="m.op = 'removed'")
-    told = ", ".join(f"{count} {operation}" for operation, count in sorted(delta.counts.items()))
+    counts = ", ".join(f"{count} {operation}" for operation, count in sorted(delta.counts.items()))
+    told = WHOLE if delta.whole else counts or "nothing has changed"
     version = context.version if delta.whole else None
-    return Plan(_columns(stream, refused, gone=True), refused, read, version, at, told)
+    return Plan(_columns(stream, refused, gone=True), refused, read, version, at, told, delta.compared)
 
 
 def _incremental(stream: Stream, given: object, context: Context) -> Plan:
@@ -147,7 +153,8 @@ def _incremental(stream: Stream, given: object, context: Context) -> Plan:
         return {} if value is None else {"replication_key": column.name, "replication_key_value": value}
 
     read = replace(read, where=where, order=f"case when {key} is null then 0 else 1 end, {key}")
-    return Plan(_columns(stream, refused), refused, read, context.version if since is None else None, at)
+    version, told = (context.version, WHOLE) if since is None else (None, f"from its last {column.name} on")
+    return Plan(_columns(stream, refused), refused, read, version, at, told)
 
 
 def _since(given: object, column: str, stream: str, context: Context) -> object:

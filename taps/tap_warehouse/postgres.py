@@ -8,14 +8,16 @@ crash of the server empties them, which costs one full read.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
 import psycopg
 
+from tap_warehouse.costs import Costs
 from tap_warehouse.dialect import CommonDialect
 from tap_warehouse.errors import ConfigurationError, OutOfMemory, ReadFault
-from tap_warehouse.models import Model, Query, Table, nearest
+from tap_warehouse.models import Model, Query, Table, narrowing, nearest
 from tap_warehouse.postgres_copy import copied
 from tap_warehouse.postgres_grants import missing, unkept
 from tap_warehouse.postgres_session import SETTINGS, Connection, connected, parameters, said
@@ -52,7 +54,16 @@ class Postgres:
 
     dialect = PostgresDialect()
 
-    def __init__(self, given: Mapping[str, str], snapshot_schema: str = "penstock", *, gate: bool = True) -> None:
+    def __init__(
+        self,
+        given: Mapping[str, str],
+        snapshot_schema: str = "penstock",
+        *,
+        gate: bool = True,
+        log: logging.Logger | None = None,
+    ) -> None:
+        self._log = log or logging.getLogger(__name__)
+        self._costs, self._received = Costs(), 0
         self._schema = snapshot_schema
         self._gated = gate
         self._reading = connected(given, read_only=True)
@@ -82,7 +93,7 @@ class Postgres:
             chosen = "*" if model.columns is None else ", ".join(map(quoted, model.columns))
             where = "" if model.where is None else f" where (\n{model.where}\n)"
             relation = f"(select {chosen} from {relation} m{where})"
-        columns = self._described(model, relation, lambda error: f"columns or where is refused: {said(error)}")
+        columns = self._described(model, relation, lambda error: f"{narrowing(model)} is refused: {said(error)}")
         self._relations[model.name] = relation
         return columns
 
@@ -173,7 +184,8 @@ class Postgres:
 
     def rows(self, statement: str) -> list[Row]:
         """Run a query."""
-        return self._rows(self._keeping, statement)
+        with self._costs.counted():
+            return self._rows(self._keeping, statement)
 
     def _rows(self, connection: Connection, statement: str) -> list[Row]:
         try:
@@ -201,7 +213,8 @@ class Postgres:
             if claim is not None and self._keeping.execute(claim.encode()).rowcount != 1:
                 return False
             for statement in statements:
-                self._keeping.execute(statement.encode())
+                with self._costs.counted():
+                    self._keeping.execute(statement.encode())
         return True
 
     # Rows
@@ -219,12 +232,20 @@ class Postgres:
         query += f" order by {read.order}" if read.order else ""
         query += "" if read.limit is None else f" limit {read.limit}"
         try:
-            for lines in copied(self._reading, query, frame.head.encode(), frame.tail.encode()):
+            pieces = copied(self._reading, query, frame.head.encode(), frame.tail.encode())
+            self._costs.statements += 1
+            while (lines := self._waited(pieces)) is not None:
                 if self._checked:
                     _check(lines)
                 yield lines
         except psycopg.Error as error:
             raise _fault(error, "reading failed") from error
+
+    def _waited(self, pieces: Iterator[Lines]) -> Lines | None:
+        with self._costs.waiting():
+            lines = next(pieces, None)
+        self._received += len(lines.data) if lines is not None else 0
+        return lines
 
     def interrupt(self) -> None:
         """Cancel what both connections run. One that was just closed has nothing to cancel."""
@@ -233,7 +254,9 @@ class Postgres:
                 connection.cancel_safe(timeout=2)
 
     def close(self) -> None:
-        """End both sessions."""
+        """End both sessions, and tell what they cost: the server counts for all of its clients, not for one."""
+        if self._costs.statements:
+            self._log.info("%s", self._costs.told("PostgreSQL", [f"{self._received / 1e6:,.1f} MB of rows received"]))
         self._reading.close()
         self._keeping.close()
 
@@ -264,4 +287,9 @@ class TapPostgres(TapWarehouse):
     @classmethod
     def connect(cls, config: Mapping[str, object]) -> Warehouse:
         """Open both connections."""
-        return Postgres(parameters(config), str(config["snapshot_schema"]), gate=config["gate"] is True)
+        return Postgres(
+            parameters(config),
+            str(config["snapshot_schema"]),
+            gate=config["gate"] is True,
+            log=logging.getLogger(cls.name),
+        )

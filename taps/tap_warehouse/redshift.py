@@ -8,16 +8,19 @@ holes: no MERGE with branches, no IS DISTINCT FROM, no lateral joins, no alias i
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
 from typing import cast
 
 from redshift_connector.core import Connection
 
+from tap_warehouse.costs import Costs
 from tap_warehouse.dialect import CommonDialect
 from tap_warehouse.encoding import Encoder, selected
 from tap_warehouse.errors import ConfigurationError, OutOfMemory, ReadFault
-from tap_warehouse.models import Model, Query, Table
+from tap_warehouse.models import Model, Query, Table, narrowing
 from tap_warehouse.redshift_session import SETTINGS, Failed, code_of, connected, parameters, said, words_of
 from tap_warehouse.redshift_types import INCOMPARABLE, REFUSED, RedshiftType, asked, hashed
 from tap_warehouse.sqltext import one_query
@@ -27,6 +30,18 @@ from tap_warehouse.warehouse import Column, Frame, Lines, Read, Row, Warehouse
 _DENIED = re.compile(r"permission denied for (schema|relation|table|view|external schema) (\S+)")
 _CURSOR = "penstock_rows"
 _TEXT = RedshiftType("text")
+_MEASURES = (
+    (
+        "select sum(execution_time) / 1e6, sum(queue_time) / 1e6 from sys_query_history where session_id {ours}",
+        "{0:.2f} s computed, {1:.2f} s queued",
+    ),
+    (
+        "select sum(input_rows), sum(input_bytes) / 1e6 from sys_query_detail where step_name = 'scan' and query_id in "
+        "(select query_id from sys_query_history where session_id {ours})",
+        "{0:,.0f} rows and {1:,.1f} MB scanned",
+    ),
+)
+"""What the system views tell of the user's own queries, and how it is written. Their times are in microseconds."""
 
 
 class RedshiftDialect(CommonDialect):
@@ -72,8 +87,17 @@ class Redshift:
     dialect = RedshiftDialect()
 
     def __init__(
-        self, given: Mapping[str, object], snapshot_schema: str = "penstock", fetch_rows: int = 1000, group: str = ""
+        self,
+        given: Mapping[str, object],
+        snapshot_schema: str = "penstock",
+        fetch_rows: int = 1000,
+        group: str = "",
+        *,
+        costs: bool = False,
+        log: logging.Logger | None = None,
     ) -> None:
+        self._log = log or logging.getLogger(__name__)
+        self._costs, self._asks_costs, self._stopping = Costs(), costs, False
         self._given, self._group = dict(given), group
         self._schema = snapshot_schema
         self._fetch_rows = fetch_rows
@@ -88,6 +112,7 @@ class Redshift:
             int(str(self._rows(connection, "select pg_backend_pid()")[0][0]))
             for connection in (self._reading, self._keeping)
         ]
+        self._began = datetime.now(timezone.utc)
         self._relations: dict[str, str] = {}
 
     # Models
@@ -100,7 +125,7 @@ class Redshift:
             chosen = "*" if model.columns is None else ", ".join(map(self.dialect.quoted, model.columns))
             where = "" if model.where is None else f" where (\n{model.where}\n)"
             relation = f"(select {chosen} from {relation} m{where})"
-        columns = self._described(model, relation, "columns or where is refused")
+        columns = self._described(model, relation, f"{narrowing(model)} is refused")
         self._relations[model.name] = relation
         return columns
 
@@ -200,7 +225,8 @@ class Redshift:
 
     def rows(self, statement: str) -> list[Row]:
         """Run a query."""
-        return self._rows(self._keeping, statement)
+        with self._costs.counted():
+            return self._rows(self._keeping, statement)
 
     def _rows(self, connection: Connection, statement: str) -> list[Row]:
         try:
@@ -221,7 +247,8 @@ class Redshift:
                     cursor.execute("rollback")
                     return False
             for statement in (*statements, "commit"):
-                cursor.execute(statement)
+                with self._costs.counted():
+                    cursor.execute(statement)
         except Failed as error:
             with contextlib.suppress(*Failed):
                 cursor.execute("rollback")
@@ -238,10 +265,12 @@ class Redshift:
         cursor = self._reading.cursor()
         try:
             cursor.execute("begin read only")
-            cursor.execute(f"declare {_CURSOR} cursor for {query}")
+            with self._costs.counted():
+                cursor.execute(f"declare {_CURSOR} cursor for {query}")
             while True:
-                cursor.execute(f"fetch forward {self._fetch_rows} from {_CURSOR}")
-                rows = cursor.fetchall()
+                with self._costs.waiting():
+                    cursor.execute(f"fetch forward {self._fetch_rows} from {_CURSOR}")
+                    rows = cursor.fetchall()
                 if rows:
                     yield encoder.lines(rows)
                 if len(rows) < self._fetch_rows:
@@ -254,17 +283,33 @@ class Redshift:
 
     def interrupt(self) -> None:
         """Cancel what both connections run, through a third: the driver has no other way."""
+        self._stopping = True
         with contextlib.suppress(ConfigurationError, ReadFault, *Failed):
             self._canceller = self._canceller or connected(self._given, self._group)
             for process in self._processes:
                 self._canceller.cursor().execute(f"select pg_cancel_backend({process})")
 
     def close(self) -> None:
-        """End all sessions."""
+        """End all sessions, and tell what they cost."""
+        if self._costs.statements:
+            asked = self._asks_costs and not self._stopping
+            self._log.info("%s", self._costs.told("Redshift", self._measured() if asked else ()))
         for connection in (self._reading, self._keeping, self._canceller):
             if connection is not None:
                 with contextlib.suppress(*Failed):
                     connection.close()
+
+    def _measured(self) -> Iterator[str]:
+        """Ask the system views for the queries of these sessions, as far as they are there and may be read.
+
+        A session of last week may have had the same number; clocks may differ a little.
+        """
+        since = (self._began - timedelta(minutes=10)).strftime("%Y-%m-%d %H:%M:%S")
+        ours = f"in ({', '.join(map(str, self._processes))}) and start_time >= {self.dialect.text(since)}"
+        for query, told in _MEASURES:
+            with contextlib.suppress(ReadFault):
+                values = [float(str(value or 0)) for value in self._rows(self._keeping, query.format(ours=ours))[0]]
+                yield told.format(*values)
 
 
 def _kind(column: Column) -> RedshiftType:
@@ -286,4 +331,11 @@ class TapRedshift(TapWarehouse):
     def connect(cls, config: Mapping[str, object]) -> Warehouse:
         """Open both connections."""
         group = str(config.get("query_group") or "")
-        return Redshift(parameters(config), str(config["snapshot_schema"]), int(str(config["fetch_rows"])), group)
+        return Redshift(
+            parameters(config),
+            str(config["snapshot_schema"]),
+            int(str(config["fetch_rows"])),
+            group,
+            costs=config["costs"] is True,
+            log=logging.getLogger(cls.name),
+        )

@@ -65,6 +65,7 @@ SETTINGS: dict[str, JsonSchema] = {
         "title": "Rows per fetch",
         "description": "Rows of the cursor in one answer. A cluster of one node allows 1000.",
     },
+    "costs": _flag("Costs", "Ask at the end of a run what its queries have cost, and log it.", default=True),
     "query_group": _text("Query group", "Label of our queries, for workload management and the system tables."),
     "snapshot_schema": _text(
         "Snapshot schema", "Where models of change 'snapshot' are remembered.", default="penstock", maxLength=127

@@ -81,6 +81,8 @@ class Run:
         self._log = log
         self._now = now
         self._ticks = ticks
+        self._waited = 0.0
+        """seconds of this stream in which the warehouse worked and we waited"""
 
     def emit(
         self,
@@ -127,7 +129,7 @@ class Run:
         started = self._ticks()
         self._stop.raise_if_set()
         todo = plan(stream, progress.of(name), context)
-        planned = self._ticks() - started
+        self._waited = self._ticks() - started
         self._output.write(schema_line(name, todo.columns, stream.model.primary_key))
         frame = record_frame(name, todo.version, self._now().isoformat(timespec="microseconds"))
         refused = sum(self._odd(read, frame) for read in todo.refused)
@@ -138,10 +140,9 @@ class Run:
             self._output.write(activate_version_line(name, todo.version))
         self._output.write(progress.put(name, todo.at(rows, True, last, None) or {}, todo.version))
         seconds = self._ticks() - started
-        told = f" ({todo.told})" if todo.told else ""
         self._log.info(
-            "%s: %d rows%s in %.2f s, %.2f s of it before the first; %.0f rows/s",
-            name, rows + refused, told, seconds, planned, rows / seconds if seconds else 0,
+            "%s: %d rows (%s) in %.2f s, %.2f s of it in the warehouse; %.0f rows/s",
+            name, rows + refused, _told(todo, refused), seconds, self._waited, rows / seconds if seconds else 0,
         )  # fmt: skip
 
     def _odd(self, read: Read, frame: Frame) -> int:
@@ -182,7 +183,17 @@ class Run:
         return 0
 
     def _interruptible(self, batches: Iterator[Lines]) -> Iterator[Lines]:
-        for lines in batches:
+        while True:
+            started = self._ticks()
+            lines = next(batches, None)
+            self._waited += self._ticks() - started
             self._stop.raise_if_set()
+            if lines is None:
+                return
             yield lines
-        self._stop.raise_if_set()
+
+
+def _told(todo: Plan, refused: int) -> str:
+    """Say for people which rows were emitted, so that the parts add up to their number."""
+    told = f"{todo.told}, {refused} with a repeated key" if refused else todo.told
+    return told if todo.compared is None else f"{told}; {todo.compared} compared"

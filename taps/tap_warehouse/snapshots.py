@@ -65,6 +65,8 @@ class Delta:
     counts: Mapping[str, int]
     whole: bool
     """the model is emitted whole, with a version"""
+    compared: int | None = None
+    """rows that the model has, where they were compared with the base"""
 
     @property
     def rows(self) -> int:
@@ -99,11 +101,10 @@ class Snapshots:
         gate = self._warehouse.gate(model)
         if base is None:
             return self._whole(model, shape, gate, keys)
-        unchanged = Mark(base.id, base.snapshot, base.snapshot, 0, complete=True)
         if gate is not None and base.gate == gate and base.recipe == shape.recipe:
             self._log.info("%s: nothing has changed, by the count and sum of its hashes", model.name)
-            return Delta(unchanged, None, {}, whole=False)
-        return self._changed(model, shape, gate, base, keys) or Delta(unchanged, None, {}, whole=False)
+            return _unchanged(base)
+        return self._changed(model, shape, gate, base, keys)
 
     # What was acknowledged
 
@@ -202,8 +203,8 @@ class Snapshots:
         self._ready(mark, counts)
         return Delta(mark, table, counts, whole=True)
 
-    def _changed(self, model: Model, shape: Shape, gate: str | None, base: Entry, keys: Keys) -> Delta | None:
-        """Keep what differs from the base; None when nothing does."""
+    def _changed(self, model: Model, shape: Shape, gate: str | None, base: Entry, keys: Keys) -> Delta:
+        """Keep what differs from the base."""
         if base.recipe != shape.recipe:
             self._log.warning(
                 "%s: columns or types are others since the last snapshot: every row counts as changed", model.name
@@ -211,7 +212,7 @@ class Snapshots:
         mark = Mark(base.id, secrets.token_hex(8), base.snapshot, 0, complete=False)
         self._begin(model, shape, mark, gate)
         found = self._statements.table("found", mark.snapshot)
-        counts, shape = self._found(found, shape, base, keys)
+        counts, shape, rows = self._found(found, shape, base, keys)
         changed = sum(counts.values())
         try:
             _guard(model, changed, base.rows)
@@ -220,16 +221,16 @@ class Snapshots:
             raise
         if not changed and base.gate == gate:
             self._forget(mark.snapshot, "making")
-            return None
+            return _unchanged(base, rows)
         table = self._statements.table("delta", mark.snapshot)
         self._warehouse.execute([self._statements.delta(table, shape, found)])
         self._drop(found)
         counts = self._operations(table)
         self._ready(mark, counts)
-        return Delta(mark, table, counts, whole=False)
+        return Delta(mark, table, counts, whole=False, compared=rows)
 
-    def _found(self, found: str, shape: Shape, base: Entry, keys: Keys) -> tuple[dict[str, int], Shape]:
-        """Compare with the base. Repeated keys show, and only then they cost a look.
+    def _found(self, found: str, shape: Shape, base: Entry, keys: Keys) -> tuple[dict[str, int], Shape, int]:
+        """Compare with the base; also count the model's rows. Repeated keys show, and only then they cost a look.
 
         Those that the base knows make more rows than there can be, those that it does not know were found twice.
         """
@@ -240,14 +241,14 @@ class Snapshots:
         keys.saw(rows, keyed)
         added, removed = counts.get("added", 0), counts.get("removed", 0)
         if keyed == base.rows + added - removed and not (added > 1 and self._doubled(found, shape)):
-            return counts, shape
+            return counts, shape, rows
         settled = keys.settle()
         if settled is None:
-            return counts, shape
+            return counts, shape, rows
         self._warehouse.execute([self._statements.dropped(found), self._statements.found(found, settled.shape, table)])
         if settled.keep:
             self._warehouse.execute([self._statements.without(found, shape)])
-        return self._operations(found), settled.shape
+        return self._operations(found), settled.shape, rows
 
     # The registry, and tables that come and go
 
@@ -314,6 +315,10 @@ class Snapshots:
 
 def _keys(delta: Entry) -> list[str]:
     return names("k", json.loads(delta.key_shape))
+
+
+def _unchanged(base: Entry, compared: int | None = None) -> Delta:
+    return Delta(Mark(base.id, base.snapshot, base.snapshot, 0, complete=True), None, {}, False, compared)
 
 
 def _guard(model: Model, changed: int, before: int) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import snowflake.connector
 from snowflake.connector.errors import Error, OperationalError
 
+from tap_warehouse.costs import Costs
 from tap_warehouse.errors import ConfigurationError, ReadFault
 from tap_warehouse.snowflake_login import SECRETS, login
 
@@ -94,8 +95,7 @@ class Session:
         self._connection = connection
         self._stopping = False
         self._cancelled = -CANCEL_EVERY
-        self.statements = 0
-        self.seconds = 0.0
+        self._costs = Costs()
 
     @property
     def database(self) -> str | None:
@@ -123,13 +123,9 @@ class Session:
         """Run a statement; what the driver raises passes through. Raises ReadFault where we have been told to stop."""
         if self._stopping:
             raise ReadFault("interrupted")
-        started = time.monotonic()
-        try:
+        with self._costs.counted():
             cursor = self._connection.cursor()
             cursor.execute(statement)
-        finally:
-            self.statements += 1
-            self.seconds += time.monotonic() - started
         return cursor
 
     def columns(self, relation: str) -> list[ResultMetadata]:
@@ -157,13 +153,12 @@ class Session:
 
     def close(self, log: logging.Logger, database: str | None) -> None:
         """End the session. Tell what it cost; with a database in whose information schema to look, also in bytes."""
-        if self.statements and not self._stopping:
-            told = f"{self.statements} statements, {self.seconds:.2f} s of waiting for them"
-            log.info("Snowflake: %s%s", told, "" if database is None else self._scanned(database))
+        if self._costs.statements and not self._stopping:
+            log.info("%s", self._costs.told("Snowflake", () if database is None else self._scanned(database)))
         with contextlib.suppress(Error):
             self._connection.close()
 
-    def _scanned(self, database: str) -> str:
+    def _scanned(self, database: str) -> Iterator[str]:
         """Add up what Snowflake remembers of this session, if it tells."""
         with contextlib.suppress(Error, ReadFault):
             row = self.tried(
@@ -172,8 +167,7 @@ class Session:
             ).fetchone()
             if row is not None:
                 scanned, computed, credits_used = (float(str(value or 0)) for value in tuple(row))
-                return (
-                    f"; {scanned / 1e6:,.1f} MB scanned, {computed / 1000:.2f} s computed, "
+                yield (
+                    f"{scanned / 1e6:,.1f} MB scanned, {computed / 1000:.2f} s computed, "
                     f"{credits_used:.6f} credits of cloud services"
                 )
-        return ""

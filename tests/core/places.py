@@ -9,9 +9,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from demo.postgres_server import Server
 from penstock.database import Database
 from penstock.places import open_url
-from tests.postgres import Server
 
 _server: list[Server] = []
 

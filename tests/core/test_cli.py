@@ -70,6 +70,15 @@ def test_records_are_shown_only_on_demand(ledger: Path) -> None:
     assert len(told("rejects", "--ledger", str(ledger), "--limit", "1")) == 1
 
 
+def test_a_stream_that_no_ledger_has_is_a_mistake(ledger: Path) -> None:
+    text = said("rejects", "--ledger", str(ledger), "--stream", "peple", code=1)
+    assert "no stream is named peple; there is guests, people" in text
+
+
+def test_a_record_without_json_is_refused_and_not_left_out(ledger: Path) -> None:
+    assert "goes with --json only" in said("rejects", "--ledger", str(ledger), "--record", code=2)
+
+
 def test_the_projects_ledgers_are_found_from_below(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     below = ledger.parent.parent / "a" / "b"
     below.mkdir(parents=True)

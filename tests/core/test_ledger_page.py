@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from demo.postgres_server import Server
 from penstock.ledger import Ledger
 from penstock.mapping import LONGEST
 from tests.core import places
-from tests.postgres import Server
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "ledger.md").read_text("utf-8")
 Ask = Callable[[str], list[tuple[Any, ...]]]

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, is_hypothesis_test, settings
 from hypothesis import strategies as st
 
+from demo.postgres_server import Server
 from tests.core import places, test_promise, test_upkeep
 from tests.core.test_promise import HISTORIES
-from tests.postgres import Server
 
 pytestmark = pytest.mark.usefixtures("on_postgres")
 AREAS = ("budget", "ledger", "modes", "odd_input", "order_across", "pending", "promise", "rejects", "upkeep")

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
+from demo.postgres_server import PASSWORD, Server, eventually
 from penstock.cli import app
 from penstock.errors import Busy, Fault, Misconfigured, Stop
 from penstock.ledger import Ledger
@@ -24,7 +25,6 @@ from penstock.records import RowKey
 from penstock.tables import SCHEMA_VERSION
 from tests.core import places
 from tests.core.threads import in_threads
-from tests.postgres import PASSWORD, Server, eventually
 
 ANA = RowKey('["ana"]')
 OLD, NEW = b"o" * 16, b"n" * 16

@@ -66,7 +66,7 @@ def test_a_parked_row_is_tried_when_a_person_asks_and_waits_from_then_on(ledger:
 
 def test_dropped_rows_are_gone(ledger: tuple[World, Path]) -> None:
     _, path = ledger
-    assert "0 refused rows" in told(path, "drop", "people", "[7]")
+    assert "0 refused rows" in told(path, "drop", "people", "[7]", code=1)
     assert "1 refused rows" in told(path, "drop", "people", "--yes")
     assert rejects(path) == {}
 
@@ -102,7 +102,7 @@ def test_a_purged_row_leaves_no_byte(ledger: tuple[World, Path]) -> None:
     left = b"".join(each.read_bytes() for each in path.parent.glob("l.db*"))
     assert f"{CANARY}1".encode() not in left
     assert f"{CANARY}2".encode() in left
-    assert "has nothing of the row" in told(path, "purge", "people", "1", code=2)
+    assert "has nothing of the row" in told(path, "purge", "people", "1", code=1)
     told(path, "purge", "people", "[2]")
     assert CANARY.encode() not in b"".join(each.read_bytes() for each in path.parent.glob("l.db*"))
 
@@ -123,6 +123,16 @@ def test_the_short_form_of_a_key_is_known_to_all(ledger: tuple[World, Path]) -> 
     assert list(rejects(path)) == []
 
 
+@pytest.mark.parametrize("command", ["retry", "drop"])
+def test_a_key_that_no_refused_row_has_is_named_and_the_others_are_done(
+    ledger: tuple[World, Path], command: str
+) -> None:
+    _, path = ledger
+    text = told(path, command, "people", "C-9", "1", "8", code=1)
+    assert text.startswith("1 refused rows of people")
+    assert "people has no refused row C-9 or 8:" in text
+
+
 def test_what_is_no_ledger_does_not_become_one(tmp_path: Path) -> None:
     other = tmp_path / "app.db"
     with closing(sqlite3.connect(other)) as db:
@@ -136,7 +146,7 @@ def test_what_is_no_ledger_does_not_become_one(tmp_path: Path) -> None:
 
 def test_mistakes_are_named(ledger: tuple[World, Path]) -> None:
     _, path = ledger
-    assert "has no stream peple; it has people" in told(path, "retry", "peple", code=2)
+    assert "has no stream peple; it has people" in told(path, "retry", "peple", code=1)
     with closing(Ledger(places.at(path))) as book:
         lock = book.lock("people", "now")
         assert "is being synced by another run" in told(path, "retry", "people", code=2)

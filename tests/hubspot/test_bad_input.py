@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from penstock.cli import app
 from penstock.files import SyncLock
 from penstock_sandbox.handle import Sandbox
 from tests.hubspot.process import (
@@ -363,3 +365,5 @@ def test_the_last_line_says_that_a_whole_model_is_still_to_be_read(tmp_path: Pat
     bookmark = b'{"type":"STATE","value":{"bookmarks":{"people":{"at":%d}}}}'
     run = ran(tmp_path, settings_for(sandbox), [bookmark % 1, SCHEMA, bookmark % 2])
     check(run, 0, "exit 0, delivered; pending: people: run again, so that the whole model is read")
+    shown = CliRunner().invoke(app, ["runs", "--ledger", str(tmp_path / "ledger.db")]).output
+    assert "delivered; pending: people: run again, so that the whole model is read" in shown

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from demo.postgres_server import NoServerError, Server, eventually
+from demo.postgres_server import running as running_postgres
 from penstock.places import url_secrets
 from penstock_sandbox.handle import Sandbox
 from penstock_sandbox.server import running
 from tests.hubspot.process import SCHEMA, Ended, ended, mail, ran, record, records, settings_for, started, state
 from tests.hubspot.test_signals import ROWS, check_truth, feed, finished, lines, next_state, until
-from tests.postgres import NoServerError, Server, eventually
-from tests.postgres import running as running_postgres
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from typing import Any
 
 import psycopg
 
+from demo.postgres_server import Server
 from tap_warehouse.postgres import Postgres
 from tap_warehouse.postgres_session import parameters
 from tap_warehouse.warehouse import Warehouse
-from tests.postgres import PASSWORD, Server
 from tests.tap.benches import Bench
 
 
@@ -28,8 +28,7 @@ class PostgresBench(Bench):
 
     def login(self) -> dict[str, str]:
         """Settings of the tap."""
-        server = self._server
-        return {"host": str(server.folder), "dbname": self.database, "user": server.user, "password": PASSWORD}
+        return {**self._server.login, "dbname": self.database}
 
     def open(self) -> Warehouse:
         return Postgres(parameters(self.login()), gate=self.gate)

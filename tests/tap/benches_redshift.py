@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from demo.postgres_server import Server
 from tap_warehouse.redshift import Redshift
 from tap_warehouse.redshift_session import parameters
 from tap_warehouse.warehouse import Warehouse
-from tests.postgres import Server
 from tests.tap import redshift_proxy
 from tests.tap.benches_postgres import PostgresBench
 

@@ -10,7 +10,7 @@ import pytest
 
 from demo.fakesnow import FakeSnow
 from demo.fakesnow import running as running_fakesnow
-from tests.postgres import Server
+from demo.postgres_server import Server
 from tests.tap.benches import Bench
 from tests.tap.redshift_proxy import proxy
 from tests.tap.story import BENCHES

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.postgres import Server
+from demo.postgres_server import Server
 
 USER, PASSWORD = "redshift", "osprey/4@7"
 _KEEP = {b"user", b"database", b"application_name", b"client_encoding"}

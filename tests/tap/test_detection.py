@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
+from dataclasses import replace
 
-from tap_warehouse.errors import ReadFault
+import pytest
+
+from tap_warehouse.errors import ConfigurationError, ReadFault
 from tests.tap.benches import Bench, Bookmarks, failed, state_of
 from tests.tap.helpers import kinds, records
 from tests.tap.story import COLUMNS, SECRET, started, told
@@ -17,6 +22,71 @@ def test_a_where_and_columns_of_the_model(bench: Bench) -> None:
     assert records(messages) == [{"id": 2, "v": "b"}]
     bench.sql(f"update {bench.name('t')} set w = w + 1")
     assert told(bench.run(model, state=state_of(messages))) == ["1=a"]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "id = 1) or (1 = 1",
+        "id = 1 as boolean) or cast(1 = 1",
+        "1 = 1) union all (select * from t where 1 = 1",
+        "id = 1)",
+    ],
+)
+def test_a_where_is_one_condition_and_stays_in_its_parentheses(bench: Bench, where: str) -> None:
+    bench.table("t", COLUMNS, [(1, "a"), (2, "b")])
+    error = failed(bench, ConfigurationError, bench.model("t", where=where))
+    assert isinstance(error, ConfigurationError)
+    [problem] = error.problems
+    assert problem.startswith("model 't': where ")
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["(id = 1) or (v = ')')", "v like 'a%' and not (v is null) /* :) */", "id in (select 1) or v = '(' -- )", "id < 2"],
+)
+def test_parentheses_in_quotes_and_comments_of_a_where_are_nobodys_business(bench: Bench, where: str) -> None:
+    bench.table("t", COLUMNS, [(1, "a"), (2, "b")])
+    assert told(bench.run(bench.model("t", where=where))) == ["1=a"]
+
+
+def test_every_mistake_of_a_model_is_named_at_once(bench: Bench) -> None:
+    bench.table("t", {**COLUMNS, "w": "int"})
+    wrong = bench.model("t", "idd", where="nope > 1", columns=("idd", "v", "vv", "w"), order_by=("ww",))
+    broken = replace(bench.model("t", "idd", where="id = 1) or (1 = 1", columns=("idd", "vw")), name="u")
+    error = failed(bench, ConfigurationError, wrong, broken)
+    assert isinstance(error, ConfigurationError)
+    told = [problem.split(" is ")[0].split(" must")[0] for problem in error.problems]
+    assert told == [
+        "model 't': primary_key 'idd'",
+        "model 't': order_by 'ww'",
+        "model 't': columns: 'vv'",
+        "model 't': where",
+        "model 'u': primary_key 'idd'",
+        "model 'u': columns: 'vw'",
+        "model 'u': where",
+    ]
+    assert "Did you mean 'id'?" in error.problems[0]
+
+
+def test_the_log_says_which_rows_these_were(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    def logged(*, state: Bookmarks) -> tuple[Bookmarks, str]:
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            after = state_of(bench.run(bench.model("t"), state=state))
+        assert re.search(r"(DuckDB|PostgreSQL|Redshift|Snowflake): \d+ statements, \d", caplog.text)
+        [line] = re.findall(r"t: (\d+ rows \(.*?\)) in \S+ s, \S+ s of it in the warehouse;", caplog.text)
+        return after, line
+
+    bench.table("t", COLUMNS, [(1, "a"), (2, "b"), (3, "c")])
+    state, line = logged(state={})
+    assert line == "3 rows (the whole model)"
+    state, line = logged(state=state)
+    assert line == "0 rows (nothing has changed; 3 compared)"
+    bench.insert("t", [(4, "d"), (5, "e"), (5, "f")])
+    bench.sql(f"delete from {bench.name('t')} where id = 1")
+    _, line = logged(state=state)
+    assert line == "4 rows (1 added, 1 removed, 2 with a repeated key; 5 compared)"
 
 
 def test_a_trial_leaves_the_bookmark(bench: Bench) -> None:

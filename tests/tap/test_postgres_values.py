@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator  # type: ignore[import-untyped] # it ships no types
 
+from demo.postgres_server import Server
 from tap_warehouse.models import Model, Query
 from tap_warehouse.postgres import PostgresDialect
-from tests.postgres import Server
 from tests.tap.benches import state_of
 from tests.tap.benches_postgres import PostgresBench
 from tests.tap.helpers import records

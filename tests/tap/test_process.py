@@ -84,7 +84,7 @@ def test_what_a_process_says_is_what_the_tap_says(tmp_path: Path, few: Path) -> 
     done = ran(tmp_path, config(few))
     assert done.returncode == 0
     assert kinds(parsed(done.stdout)) == ["SCHEMA", "RECORD", "RECORD", "RECORD", "ACTIVATE_VERSION", "STATE"]
-    assert b"t: 3 rows in" in done.stderr
+    assert b"t: 3 rows (the whole model) in" in done.stderr
 
 
 def test_a_print_cannot_spoil_the_channel(tmp_path: Path, few: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import re
 import signal
 import subprocess
@@ -17,13 +18,13 @@ import msgspec
 import pytest
 from jsonschema import Draft7Validator  # type: ignore[import-untyped] # it ships no types
 
+from demo.postgres_server import Server, eventually
 from tap_warehouse.errors import ConfigurationError, ReadFault
 from tap_warehouse.models import Model, Query, Table
 from tap_warehouse.redshift import Redshift, RedshiftDialect, TapRedshift
 from tap_warehouse.redshift_session import parameters
 from tap_warehouse.redshift_types import RedshiftType, asked, hashed
 from tap_warehouse.warehouse import Column
-from tests.postgres import Server, eventually
 from tests.tap import golden
 from tests.tap.benches import state_of
 from tests.tap.benches_redshift import RedshiftBench
@@ -133,7 +134,7 @@ VALUES = [
 def test_every_type_keeps_its_value(bench: RedshiftBench, change: Any) -> None:
     """One model of them all: a run takes a second here."""
     written = ", ".join(f"{expression} as v{at}" for at, (expression, *_) in enumerate(VALUES))
-    model = Model("t", Query(f"select 1 as id, {written}", "sql"), ("id",), change=change)
+    model = Model("t", Query(f"select 1 as id, {written}", "sql"), ("id",), change=change)  # type: ignore[arg-type]
     messages = bench.run(model)
     [record] = records(messages)
     schema = next(message["schema"] for message in messages if message["type"] == "SCHEMA")
@@ -208,7 +209,7 @@ def test_interrupt_cancels_through_another_connection(bench: RedshiftBench) -> N
         (Model("m", Query("select emial from customers", "sql"), ("id",)), 'column "emial" does not exist'),
         (Model("m", Query("delete from customers", "sql"), ("id",)), "must be exactly one SELECT statement"),
         (Model("m", Query("select 1 as id, 2 as x, 3 as x", "sql"), ("id",)), "several columns have one name: 'x'"),
-        (Model("m", Table(("customers",)), ("id",), where="nope > 1"), "columns or where is refused"),
+        (Model("m", Table(("customers",)), ("id",), where="nope > 1"), "where is refused"),
     ],
 )
 def test_models_that_the_server_refuses(bench: RedshiftBench, model: Model, expected: str) -> None:
@@ -315,3 +316,32 @@ def test_the_test_option_prints_the_grants(tmp_path: Path, bench: RedshiftBench)
     done = subprocess.run(line, capture_output=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (0, b""), done.stderr
     assert b"t: 1 columns, 1 row read" in done.stderr
+
+
+def test_costs_are_told_as_far_as_the_system_views_tell(bench: RedshiftBench, caplog: pytest.LogCaptureFixture) -> None:
+    def told(*, ask: bool) -> str:
+        caplog.clear()
+        with caplog.at_level(logging.INFO, "test"):
+            warehouse = Redshift(parameters(bench.config()), costs=ask, log=logging.getLogger("test"))
+            [(process,)] = warehouse.rows("select pg_backend_pid()")
+            bench.sql(f"update sys_query_history set session_id = {process} where query_id < 3")
+            warehouse.close()
+        return re.sub(r"\d+\.\d\d s of", "TIME of", caplog.messages[-1])
+
+    bench.sql(
+        "create table sys_query_history (query_id bigint, session_id int, start_time timestamp, execution_time bigint, "
+        "queue_time bigint)",
+        "insert into sys_query_history values (1, 0, now() at time zone 'utc', 1500000, 250000), "
+        "(2, 0, now() at time zone 'utc' - interval '2 days', 9000000, 0), "
+        "(3, 0, now() at time zone 'utc', 9000000, 0)",
+        "grant select on sys_query_history to public",
+    )
+    ours = "Redshift: 1 statements, TIME of waiting for them"
+    assert told(ask=False) == ours
+    assert told(ask=True) == f"{ours}; 1.50 s computed, 0.25 s queued"
+    bench.sql(
+        "create table sys_query_detail (query_id bigint, step_name text, input_rows bigint, input_bytes bigint)",
+        "insert into sys_query_detail values (1, 'scan', 2500, 1200000), (1, 'hash', 7, 7), (2, 'scan', 7, 7)",
+        "grant select on sys_query_detail to public",
+    )
+    assert told(ask=True) == f"{ours}; 1.50 s computed, 0.25 s queued; 2,500 rows and 1.2 MB scanned"

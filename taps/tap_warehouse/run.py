@@ -130,7 +130,7 @@ class Run:
         planned = self._ticks() - started
         self._output.write(schema_line(name, todo.columns, stream.model.primary_key))
         frame = record_frame(name, todo.version, self._now().isoformat(timespec="microseconds"))
-        refused = sum(self._odd(read, frame) for read in todo.refused)
+        refused = sum(self._odd(todo, read, frame) for read in todo.refused)
         rows, last = 0, None
         if todo.read is not None:
             rows, last = self._counted(name, todo, todo.read, frame, progress, state_every)
@@ -144,10 +144,10 @@ class Run:
             name, rows + refused, told, seconds, planned, rows / seconds if seconds else 0,
         )  # fmt: skip
 
-    def _odd(self, read: Read, frame: Frame) -> int:
+    def _odd(self, todo: Plan, read: Read, frame: Frame) -> int:
         """Emit rows that a target must refuse. They come at every run until they are gone: no bookmark counts them."""
         rows = 0
-        for lines in self._interruptible(self._warehouse.read(read, frame)):
+        for lines in self._interruptible(todo.warehouse.read(read, frame)):
             self._output.write(lines.part(0, len(lines)))
             rows += len(lines)
         return rows
@@ -157,7 +157,7 @@ class Run:
     ) -> tuple[int, bytes | None]:
         """Emit the rows with a STATE after about every `state_every`. Returns their number and the last line."""
         rows, since_state, last = 0, 0, None
-        for lines in self._interruptible(self._warehouse.read(read, frame)):
+        for lines in self._interruptible(todo.warehouse.read(read, frame)):
             at = 0
             if last is not None and since_state >= state_every:
                 since_state = self._state(name, todo, progress, rows, since_state, last, bytes(lines.part(0, 1)))

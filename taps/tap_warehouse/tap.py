@@ -25,12 +25,12 @@ from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 
 from tap_warehouse.catalog import Stream, catalog_of, describe_all, selected
+from tap_warehouse.comparing import fields_of
 from tap_warehouse.dbt_files import DEFAULT_MANIFEST, LARGEST, DbtSettings
 from tap_warehouse.errors import ConfigurationError, Guarded, Stopped, TapError
 from tap_warehouse.messages import Output, claim_stdout, record_frame, schema_line
 from tap_warehouse.models import Model
 from tap_warehouse.parsing import parse_models
-from tap_warehouse.plans import fields_of
 from tap_warehouse.run import Run
 from tap_warehouse.signals import StopRequest
 from tap_warehouse.warehouse import JsonSchema, Read, Warehouse
@@ -204,7 +204,7 @@ class TapWarehouse(Tap, abc.ABC):
                 raise ConfigurationError(["not granted yet. An owner of these objects can run:", *grants])
             for stream in describe_all(warehouse, models):
                 frame = record_frame(stream.model.name, 0, "")
-                read = Read(warehouse.relation(stream.model), fields_of(stream, warehouse), limit=1)
+                read = Read(warehouse.relation(stream.model), fields_of(stream.columns, warehouse), limit=1)
                 rows = sum(len(lines) for lines in warehouse.read(read, frame))
                 self._log.info("%s: %d columns, %d row read", stream.model.name, len(stream.columns), rows)
                 if stream.model.sync_hint:

@@ -180,32 +180,40 @@ class DuckBench(Bench):
         return DuckDB(replace(self._settings, gate=self.gate))
 
     def sql(self, *statements: str) -> list[Sequence[Any]]:
-        return self._in(self._file, statements)
+        return in_file(self._file, statements)
 
     def stored(self) -> list[str]:
-        return [
-            f"{file}|{name}"
-            for file in self._stores()
-            for (name,) in self._in(file, ["select table_name from duckdb_tables() where schema_name = 'penstock'"])
-        ]
+        whole = self._settings.snapshot_store == "warehouse"
+        return stored_in(self._folder, [self._file] if whole else None)
 
     def store_sql(self, *statements: str) -> list[Sequence[Any]]:
-        """Each statement names one table, as `stored` does: the file is part of that."""
+        return store_sql(*statements)
+
+
+def stored_in(folder: Path, files: Sequence[Path] | None = None) -> list[str]:
+    """Name the tables of a store of DuckDB files: `file|table`."""
+    return [
+        f"{file}|{name}"
+        for file in (sorted(folder.glob("*.duckdb")) if files is None else files)
+        for (name,) in in_file(file, ["select table_name from duckdb_tables() where schema_name = 'penstock'"])
+    ]
+
+
+def store_sql(*statements: str) -> list[Sequence[Any]]:
+    """Run statements there. Each names one table, as `stored_in` does: the file is part of that."""
+    rows: list[Sequence[Any]] = []
+    for statement in statements:
+        words = statement.split()
+        [place] = [word for word in words if "|" in word]
+        file, table = place.split("|")
+        rows = in_file(Path(file), [" ".join(f'penstock."{table}"' if word == place else word for word in words)])
+    return rows
+
+
+def in_file(file: Path, statements: Sequence[str]) -> list[Sequence[Any]]:
+    """Run statements in a DuckDB file; return the rows of the last."""
+    with duckdb.connect(str(file)) as connection:
         rows: list[Sequence[Any]] = []
         for statement in statements:
-            words = statement.split()
-            [place] = [word for word in words if "|" in word]
-            file, table = place.split("|")
-            text = " ".join(f'penstock."{table}"' if word == place else word for word in words)
-            rows = self._in(Path(file), [text])
+            rows = list(connection.execute(statement).fetchall())
         return rows
-
-    def _stores(self) -> list[Path]:
-        return [self._file] if self._settings.snapshot_store == "warehouse" else sorted(self._folder.glob("*.duckdb"))
-
-    def _in(self, file: Path, statements: Sequence[str]) -> list[Sequence[Any]]:
-        with duckdb.connect(str(file)) as connection:
-            rows: list[Sequence[Any]] = []
-            for statement in statements:
-                rows = list(connection.execute(statement).fetchall())
-            return rows

@@ -159,7 +159,7 @@ class Postgres:
         """Count rows and add up their 64-bit hashes, which is stable within one version of PostgreSQL."""
         if not self._gated:
             return None
-        hashed = 'cast(hashtextextended(cast(m as text) collate "C", 0) as numeric)'
+        hashed = 'cast(hashtextextended(cast(m.* as text) collate "C", 0) as numeric)'
         counts = self.rows(f"select count(*), sum({hashed}) from {self._relations[model.name]} m")[0]
         return ":".join(map(str, (self._keeping.info.server_version // 10000, *counts)))
 
@@ -212,12 +212,12 @@ class Postgres:
 
     def read(self, read: Read, frame: Frame) -> Iterator[Lines]:
         """Build the record in SQL, and let it leave as the server wrote it."""
-        record = "row_to_json(r)"
+        record = "row_to_json(r.*)"
         source = f"{read.source} m cross join lateral (select {_row(read.fields)}) r"
         if read.gone:
             keys = [(each, f"m.k{read.keys.index(each.name)}") for each, _ in read.fields if each.name in read.keys]
             source += f" cross join lateral (select {_row([*keys, (GONE, text(frame.gone_at))])}) g"
-            record = f"case when {read.gone} then row_to_json(g) else {record} end"
+            record = f"case when {read.gone} then row_to_json(g.*) else {record} end"
         query = f"select {record} from {source}"
         query += f" where {read.where}" if read.where else ""
         query += f" order by {read.order}" if read.order else ""

@@ -58,6 +58,7 @@ class LocalPostgresBench(PostgresBench):
         return LocalStore(Postgres(given, gate=self.gate, keeps=False), str(self._folder))
 
     def stored(self) -> list[str]:
+        assert not super().stored()
         return stored_in(self._folder)
 
     def store_sql(self, *statements: str) -> list[Sequence[Any]]:

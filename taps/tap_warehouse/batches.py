@@ -111,6 +111,9 @@ class Writer(Protocol):
     def finish(self) -> None:
         """Write what is still to be written; the file itself stays open."""
 
+    def give_up(self) -> None:
+        """Let go of a file that will be removed."""
+
 
 class JsonLines:
     """JSON lines, gzip or not."""
@@ -126,6 +129,10 @@ class JsonLines:
         """End the gzip stream."""
         if isinstance(self._to, gzip.GzipFile):
             self._to.close()
+
+    def give_up(self) -> None:
+        """End the gzip stream all the same: it would do so later."""
+        self.finish()
 
 
 class RecordLines:
@@ -239,7 +246,9 @@ class Batches:
     def __exit__(self, *_: object) -> None:
         """Remove what no message has named."""
         if self._open is not None:
-            part, file, _writer = self._open
+            part, file, writer = self._open
+            with contextlib.suppress(OSError, ValueError):
+                writer.give_up()
             with contextlib.suppress(OSError):
                 file.close()
             part.unlink(missing_ok=True)

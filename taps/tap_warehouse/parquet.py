@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from tap_warehouse.errors import ReadFault
 from tap_warehouse.warehouse import Column, JsonSchema
 
-TOGETHER = 16 << 20
+TOGETHER = 8 << 20
 """bytes of JSON in a row group, about"""
 
 _DECIMAL = re.compile(r"(?:numeric|decimal|number|bignumeric)\s*\((\d+)(?:\s*,\s*(-?\d+))?\)")
@@ -116,6 +116,10 @@ class Parquet:
         """Write what is collected, and the file's end."""
         if self._rows:
             self._group()
+        self._writer.close()
+
+    def give_up(self) -> None:
+        """Write the end all the same: it would do so later."""
         self._writer.close()
 
     def _group(self) -> None:

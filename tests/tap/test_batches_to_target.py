@@ -62,7 +62,7 @@ def test_what_left_is_removed_and_nothing_else(
         "cast(i + 0.50 as decimal(9,2)) as score from range(30) r(i)",
     )
     batch = {"encoding": encoding, "storage": {"root": str(tmp_path / "files")}, "batch_size": 7, "versions": versions}
-    more = {"batch_config": batch, "snapshot_folder": str(tmp_path / "kept")}
+    more: dict[str, Any] = {"batch_config": batch, "snapshot_folder": str(tmp_path / "kept")}
     emitted(path, model(change=change), **more)
     first = delivered(tmp_path, sandbox)
     assert first.code == 0, first.stderr

@@ -116,7 +116,7 @@ def test_about_shows_only_what_is_honoured(tmp_path: Path, few: Path) -> None:
     assert list(about["settings"]["properties"]) == [
         *("path", "threads", "memory_limit", "init_sql", "motherduck_token"),
         *("snapshot_store", "snapshot_folder", "gate"),
-        *("models", "models_file", "dbt_manifest", "dbt_select", "state_every", "check_keys"),
+        *("models", "models_file", "dbt_manifest", "dbt_select", "state_every", "check_keys", "batch_config"),
     ]
 
 

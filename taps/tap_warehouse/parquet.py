@@ -23,7 +23,7 @@ TOGETHER = 8 << 20
 """bytes of JSON in a row group, about"""
 
 _DECIMAL = re.compile(r"(?:numeric|decimal|number|bignumeric)\s*\((\d+)(?:\s*,\s*(-?\d+))?\)")
-_FLOATS = re.compile(r"float|double|real")
+_FLOATS = re.compile(r"(?<!dec)float|double|real")
 _ODD = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 

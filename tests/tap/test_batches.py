@@ -20,6 +20,7 @@ from singer_sdk.helpers._batch import BaseBatchFileEncoding
 from penstock.batchfiles import read_batch
 from tap_warehouse.batches import BatchConfig
 from tap_warehouse.errors import ConfigurationError, OutputFault, ReadFault, TapError
+from tap_warehouse.parquet import arrow_type
 from tests.tap.helpers import Message, command, database, emitted, kinds, records
 
 FORMATS = [
@@ -259,6 +260,29 @@ def test_parquet_refuses_what_it_could_not_give_back(tmp_path: Path, expression:
     with pytest.raises(ConfigurationError, match="column 'odd one'"):
         emitted(path, model(), **config(tmp_path / "files", FORMATS[3]))
     assert flat(emitted(path, model(), **config(tmp_path / "files", FORMATS[0])))[0]["id"] == 1
+
+
+@pytest.mark.parametrize(
+    ("schema", "kind", "found"),
+    [
+        ("number", "double precision", "double"),
+        ("number", "FLOAT", "double"),
+        ("number", "numeric(12,2)", "decimal128(12, 2)"),
+        ("number", "NUMBER(38,10)", "decimal128(38, 10)"),
+        ("number", "numeric(60,2)", "decimal256(60, 2)"),
+        ("integer", "NUMBER(38,0)", "decimal128(38, 0)"),
+        ("integer", "numeric(3,-2)", "decimal128(5, 0)"),
+        ("integer", "bigint", "int64"),
+        ("number", "numeric", "None"),
+        ("number", "numeric(90,2)", "None"),
+        ("number", "DECFLOAT", "None"),
+        ("integer", "BIGNUM", "None"),
+        ("array", "integer[]", "None"),
+        ("object", "jsonb", "None"),
+    ],
+)
+def test_types_of_numbers(schema: str, kind: str, found: str) -> None:
+    assert str(arrow_type({"type": schema}, kind)) == found
 
 
 def test_nan_is_no_number_in_parquet_either(tmp_path: Path) -> None:

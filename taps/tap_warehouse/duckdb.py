@@ -194,14 +194,7 @@ class DuckDB:
 
     def read(self, read: Read, frame: Frame) -> Iterator[Lines]:
         """Build the whole line in SQL and let it leave as Arrow's own bytes. `sql`, unlike `execute`, streams."""
-        line = f"concat({text(frame.head)}, {_object(read.fields)}, {text(frame.tail)})"
-        if read.gone:
-            keys = tuple(pair for pair in read.fields if pair[0].name in read.keys)
-            key_of = tuple((column, f"m.k{read.keys.index(column.name)}") for column, _ in keys)
-            gone = (*key_of, (GONE, text(frame.gone_at)))
-            left = f"concat({text(frame.head)}, {_object(gone)}, {text(frame.tail)})"
-            line = f"case when {read.gone} then {left} else {line} end"
-        query = f"select {line} from {read.source} as m"
+        query = f"select {self._line(read, frame)} from {read.source} as m"
         query += f" where {read.where}" if read.where else ""
         query += f" order by {read.order}" if read.order else ""
         query += "" if read.limit is None else f" limit {read.limit}"
@@ -218,6 +211,16 @@ class DuckDB:
     def _waited(self, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
         with self._costs.waiting():
             return next(batches, None)
+
+    def _line(self, read: Read, frame: Frame) -> str:
+        line = f"concat({text(frame.head)}, {_object(read.fields)}, {text(frame.tail)})"
+        if read.gone:
+            keys = tuple(pair for pair in read.fields if pair[0].name in read.keys)
+            key_of = tuple((column, f"m.k{read.keys.index(column.name)}") for column, _ in keys)
+            gone = (*key_of, (GONE, text(frame.gone_at)))
+            left = f"concat({text(frame.head)}, {_object(gone)}, {text(frame.tail)})"
+            line = f"case when {read.gone} then {left} else {line} end"
+        return line
 
     def interrupt(self) -> None:
         """End the running statement; it raises where it was called. A connection just closed has none to end."""

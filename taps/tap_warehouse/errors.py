@@ -5,6 +5,7 @@
     ├── ReadFault            1          the warehouse failed in the middle; run again
     │   └── OutOfMemory                 in as much memory as it may use
     ├── OutputClosed         1          nobody reads us any more; look at the target
+    ├── OutputFault          1          files cannot be written
     ├── Guarded              4          a guard stopped a model before its first row; the others were emitted
     └── Stopped              128 + n    a signal; run again
 
@@ -68,6 +69,13 @@ class OutputClosed(TapError):
 
     kind = "output"
     advice = "look at what the target said, then run again"
+
+
+class OutputFault(TapError):
+    """The files of BATCH messages cannot be written."""
+
+    kind = "output"
+    advice = "look at the folder that is named above, then run again"
 
 
 class Stopped(TapError):

@@ -8,6 +8,7 @@ reason in the column REFUSED, because by its key alone a target would take it fo
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from tap_warehouse.errors import Guarded, OutOfMemory
 from tap_warehouse.models import Model
@@ -84,4 +85,4 @@ class KeyCheck:
         return tuple(reads)
 
     def _with(self, relation: str) -> Shape:
-        return Shape(relation, self._shape.keys, self._shape.columns)
+        return replace(self._shape, relation=relation)

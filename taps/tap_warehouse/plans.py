@@ -10,10 +10,10 @@ from datetime import datetime
 import msgspec
 
 from tap_warehouse.catalog import Stream
+from tap_warehouse.comparing import comparison_of, fields_of, shape_of
 from tap_warehouse.keys import REFUSED, KeyCheck
 from tap_warehouse.registry import Mark
 from tap_warehouse.snapshots import Snapshots
-from tap_warehouse.statements import Shape
 from tap_warehouse.warehouse import GONE, Column, Read, Warehouse
 
 Bookmark = dict[str, object]
@@ -25,6 +25,8 @@ At = Callable[[int, bool, "bytes | None", "bytes | None"], "Bookmark | None"]
 class Plan:
     """One stream's part of a run. Reads come in order; only the rows of the last one are counted in the bookmark."""
 
+    warehouse: Warehouse
+    """the one that its reads are for"""
     columns: tuple[Column, ...]
     refused: tuple[Read, ...]
     read: Read | None
@@ -64,30 +66,19 @@ def plan(stream: Stream, given: object, context: Context) -> Plan:
     return _full(stream, context)
 
 
-def shape_of(stream: Stream, warehouse: Warehouse) -> Shape:
-    """Name the stream's relation and columns for the statements."""
-    keys = tuple(next(column for column in stream.columns if column.name == key) for key in stream.model.primary_key)
-    return Shape(warehouse.relation(stream.model), keys, stream.columns)
-
-
-def fields_of(stream: Stream, warehouse: Warehouse) -> tuple[tuple[Column, str], ...]:
-    """Read each column by its name."""
-    return tuple((column, f"m.{warehouse.dialect.quoted(column.name)}") for column in stream.columns)
-
-
 def _full(stream: Stream, context: Context) -> Plan:
     read, refused = _whole(stream, context, check=context.check_keys)
 
     def at(done: int, complete: bool, _last: bytes | None, _following: bytes | None) -> Bookmark:
         return {"full": {"version": context.version, "rows": done, "complete": complete}}
 
-    return Plan(_columns(stream, refused), refused, read, context.version, at, WHOLE)
+    return Plan(context.warehouse, _columns(stream, refused), refused, read, context.version, at, WHOLE)
 
 
 def _whole(stream: Stream, context: Context, *, check: bool) -> tuple[Read, tuple[Read, ...]]:
     """Read all of a model, each key once where the model says so, and beside it the rows to be refused."""
     model, shape = stream.model, shape_of(stream, context.warehouse)
-    fields = fields_of(stream, context.warehouse)
+    fields = fields_of(stream.columns, context.warehouse)
     keys = KeyCheck(context.warehouse, model, shape, context.log)
     must = (model.null_keys, model.duplicate_keys) != ("reject", "reject")
     settled = keys.settle() if check or must else None
@@ -101,30 +92,29 @@ def _trial(stream: Stream, given: object, context: Context) -> Plan:
     context.log.warning("%s: limit %d: a trial, its bookmark stays", stream.model.name, stream.model.limit or 0)
     kept = dict(given) if isinstance(given, Mapping) else {}
     read = Read(
-        context.warehouse.relation(stream.model), fields_of(stream, context.warehouse), limit=stream.model.limit
+        context.warehouse.relation(stream.model), fields_of(stream.columns, context.warehouse), limit=stream.model.limit
     )
-    return Plan(stream.columns, (), read, None, lambda _done, _complete, _last, _following: kept, "a trial")
+    return Plan(
+        context.warehouse, stream.columns, (), read, None, lambda _done, _complete, _last, _following: kept, "a trial"
+    )
 
 
 def _snapshot(stream: Stream, given: object, context: Context) -> Plan:
-    shape = shape_of(stream, context.warehouse)
-    keys = KeyCheck(context.warehouse, stream.model, shape, context.log)
-    snapshots = Snapshots(context.warehouse, given, context.log, context.now)
-    delta = snapshots.prepare(stream.model, shape, keys)
-    refused = keys.odd(fields_of(stream, context.warehouse))
+    compared = comparison_of(stream, context.warehouse)
+    keys = KeyCheck(compared.warehouse, compared.model, compared.shape, context.log)
+    delta = Snapshots(compared, given, context.log, context.now).prepare(keys)
+    refused = keys.odd(compared.fields)
     mark = delta.mark
 
     def at(done: int, complete: bool, _last: bytes | None, _following: bytes | None) -> Bookmark:
         return Mark(mark.id, mark.snapshot, mark.base, done, complete or mark.complete).bookmark()
 
-    read = None
-    if delta.table is not None:
-        fields = tuple((column, f"m.c{place}") for place, column in enumerate(stream.columns))
-        read = Read(delta.table, fields, stream.model.primary_key, order="m.n", gone="m.op = 'removed'")
+    read = None if delta.table is None else compared.read(delta.table)
     counts = ", ".join(f"{count} {operation}" for operation, count in sorted(delta.counts.items()))
     told = WHOLE if delta.whole else counts or "nothing has changed"
     version = context.version if delta.whole else None
-    return Plan(_columns(stream, refused, gone=True), refused, read, version, at, told, delta.compared)
+    columns = _columns(stream, refused, gone=True)
+    return Plan(compared.warehouse, columns, refused, read, version, at, told, delta.compared)
 
 
 def _incremental(stream: Stream, given: object, context: Context) -> Plan:
@@ -154,7 +144,7 @@ def _incremental(stream: Stream, given: object, context: Context) -> Plan:
 
     read = replace(read, where=where, order=f"case when {key} is null then 0 else 1 end, {key}")
     version, told = (context.version, WHOLE) if since is None else (None, f"from its last {column.name} on")
-    return Plan(_columns(stream, refused), refused, read, version, at, told)
+    return Plan(context.warehouse, _columns(stream, refused), refused, read, version, at, told)
 
 
 def _since(given: object, column: str, stream: str, context: Context) -> object:

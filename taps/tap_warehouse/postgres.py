@@ -1,7 +1,8 @@
 """PostgreSQL, version 13 and later, over two connections: rows leave through one while the other keeps the snapshots.
 
 The record's JSON is built in SQL, by the server's parallel workers where it has any, and leaves by COPY.
-The reading connection is read-only; the other writes nothing but the snapshot schema. Its work tables are unlogged: a
+The reading connection is read-only; the other writes nothing but the snapshot schema, and where snapshots are kept
+elsewhere nothing at all. Its work tables are unlogged: a
 crash of the server empties them, which costs one full read.
 """
 
@@ -23,6 +24,7 @@ from tap_warehouse.postgres_grants import missing, unkept
 from tap_warehouse.postgres_session import SETTINGS, Connection, connected, parameters, said
 from tap_warehouse.postgres_types import INCOMPARABLE, PgType, Types, json_schema, quoted, row_list, text
 from tap_warehouse.sqltext import one_query
+from tap_warehouse.stores import STORE_SETTINGS, is_local, stored
 from tap_warehouse.tap import TapWarehouse
 from tap_warehouse.warehouse import GONE, Column, Frame, Lines, Read, Row, Warehouse
 
@@ -60,6 +62,7 @@ class Postgres:
         snapshot_schema: str = "penstock",
         *,
         gate: bool = True,
+        keeps: bool = True,
         log: logging.Logger | None = None,
     ) -> None:
         self._log = log or logging.getLogger(__name__)
@@ -68,7 +71,7 @@ class Postgres:
         self._gated = gate
         self._reading = connected(given, read_only=True)
         try:
-            self._keeping = connected(given, read_only=False)
+            self._keeping = connected(given, read_only=not keeps)
         except (ConfigurationError, ReadFault):
             self._reading.close()
             raise
@@ -166,7 +169,7 @@ class Postgres:
         """Count rows and add up their 64-bit hashes, which is stable within one version of PostgreSQL."""
         if not self._gated:
             return None
-        hashed = 'cast(hashtextextended(cast(m as text) collate "C", 0) as numeric)'
+        hashed = 'cast(hashtextextended(cast(m.* as text) collate "C", 0) as numeric)'
         counts = self.rows(f"select count(*), sum({hashed}) from {self._relations[model.name]} m")[0]
         return ":".join(map(str, (self._keeping.info.server_version // 10000, *counts)))
 
@@ -221,12 +224,12 @@ class Postgres:
 
     def read(self, read: Read, frame: Frame) -> Iterator[Lines]:
         """Build the record in SQL, and let it leave as the server wrote it."""
-        record = "row_to_json(r)"
+        record = "row_to_json(r.*)"
         source = f"{read.source} m cross join lateral (select {_row(read.fields)}) r"
         if read.gone:
             keys = [(each, f"m.k{read.keys.index(each.name)}") for each, _ in read.fields if each.name in read.keys]
             source += f" cross join lateral (select {_row([*keys, (GONE, text(frame.gone_at))])}) g"
-            record = f"case when {read.gone} then row_to_json(g) else {record} end"
+            record = f"case when {read.gone} then row_to_json(g.*) else {record} end"
         query = f"select {record} from {source}"
         query += f" where {read.where}" if read.where else ""
         query += f" order by {read.order}" if read.order else ""
@@ -282,14 +285,11 @@ class TapPostgres(TapWarehouse):
     """Rows of a PostgreSQL database as Singer records."""
 
     name = "tap-postgres"
-    config_jsonschema = TapWarehouse.settings(SETTINGS, required=())
+    config_jsonschema = TapWarehouse.settings({**SETTINGS, **STORE_SETTINGS}, required=())
 
     @classmethod
     def connect(cls, config: Mapping[str, object]) -> Warehouse:
         """Open both connections."""
-        return Postgres(
-            parameters(config),
-            str(config["snapshot_schema"]),
-            gate=config["gate"] is True,
-            log=logging.getLogger(cls.name),
-        )
+        schema, gate, keeps = str(config["snapshot_schema"]), config["gate"] is True, not is_local(config)
+        log = logging.getLogger(cls.name)
+        return stored(Postgres(parameters(config), schema, gate=gate, keeps=keeps, log=log), config)

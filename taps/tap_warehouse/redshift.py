@@ -24,6 +24,7 @@ from tap_warehouse.models import Model, Query, Table, narrowing
 from tap_warehouse.redshift_session import SETTINGS, Failed, code_of, connected, parameters, said, words_of
 from tap_warehouse.redshift_types import INCOMPARABLE, REFUSED, RedshiftType, asked, hashed
 from tap_warehouse.sqltext import one_query
+from tap_warehouse.stores import STORE_SETTINGS, stored
 from tap_warehouse.tap import TapWarehouse
 from tap_warehouse.warehouse import Column, Frame, Lines, Read, Row, Warehouse
 
@@ -325,17 +326,16 @@ class TapRedshift(TapWarehouse):
     """Rows of a Redshift database as Singer records."""
 
     name = "tap-redshift"
-    config_jsonschema = TapWarehouse.settings(SETTINGS, required=("database",))
+    config_jsonschema = TapWarehouse.settings({**SETTINGS, **STORE_SETTINGS}, required=("database",))
 
     @classmethod
     def connect(cls, config: Mapping[str, object]) -> Warehouse:
         """Open both connections."""
         group = str(config.get("query_group") or "")
-        return Redshift(
-            parameters(config),
+        schema, fetch_rows, costs = (
             str(config["snapshot_schema"]),
             int(str(config["fetch_rows"])),
-            group,
-            costs=config["costs"] is True,
-            log=logging.getLogger(cls.name),
+            config["costs"] is True,
         )
+        log = logging.getLogger(cls.name)
+        return stored(Redshift(parameters(config), schema, fetch_rows, group, costs=costs, log=log), config)

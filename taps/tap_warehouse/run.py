@@ -10,10 +10,13 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
+from tap_warehouse.batches import BatchConfig, Batches, RecordLines
 from tap_warehouse.catalog import Stream
 from tap_warehouse.errors import ConfigurationError, Guarded, ReadFault
+from tap_warehouse.keys import REFUSED
 from tap_warehouse.messages import Output, activate_version_line, record_frame, schema_line, state_line
 from tap_warehouse.plans import Context, Plan, plan
 from tap_warehouse.signals import StopRequest
@@ -74,6 +77,7 @@ class Run:
         log: logging.Logger,
         now: Callable[[], datetime],
         ticks: Callable[[], float],
+        batches: BatchConfig | None = None,
     ) -> None:
         self._warehouse = warehouse
         self._output = output
@@ -81,6 +85,7 @@ class Run:
         self._log = log
         self._now = now
         self._ticks = ticks
+        self._batches = batches
         self._waited = 0.0
         """seconds of this stream in which the warehouse worked and we waited"""
 
@@ -128,14 +133,17 @@ class Run:
             raise Guarded([stream.model.blocked])
         started = self._ticks()
         self._stop.raise_if_set()
-        todo = plan(stream, progress.of(name), context)
+        todo, files = self._carried(stream, plan(stream, progress.of(name), context))
         self._waited = self._ticks() - started
         self._output.write(schema_line(name, todo.columns, stream.model.primary_key))
-        frame = record_frame(name, todo.version, self._now().isoformat(timespec="microseconds"))
-        refused = sum(self._odd(read, frame) for read in todo.refused)
+        extracted = self._now().isoformat(timespec="microseconds")
+        frame = record_frame(name, todo.version, extracted)
+        refused = sum(self._odd(todo, read, frame) for read in todo.refused)
         rows, last = 0, None
         if todo.read is not None:
-            rows, last = self._counted(name, todo, todo.read, frame, progress, state_every)
+            with self._carrier(name, todo, files, state_every) as carrier:
+                rows, last = self._counted(name, todo, todo.read, carrier, extracted, progress)
+                carrier.cut()
         if todo.version is not None:
             self._output.write(activate_version_line(name, todo.version))
         self._output.write(progress.put(name, todo.at(rows, True, last, None) or {}, todo.version))
@@ -145,40 +153,71 @@ class Run:
             name, rows + refused, _told(todo, refused), seconds, self._waited, rows / seconds if seconds else 0,
         )  # fmt: skip
 
-    def _odd(self, read: Read, frame: Frame) -> int:
+    def _odd(self, todo: Plan, read: Read, frame: Frame) -> int:
         """Emit rows that a target must refuse. They come at every run until they are gone: no bookmark counts them."""
         rows = 0
-        for lines in self._interruptible(self._warehouse.read(read, frame)):
+        for lines in self._interruptible(todo.warehouse.read(read, frame)):
             self._output.write(lines.part(0, len(lines)))
             rows += len(lines)
         return rows
 
+    def _carried(self, stream: Stream, todo: Plan) -> tuple[Plan, BatchConfig | None]:
+        """Decide whether records travel in files. See `batches` for why a version may not.
+
+        A snapshot that is emitted whole has to be closed, or a row that has left would never be removed.
+        """
+        files = self._batches
+        if files is None or files.versions or todo.version is None:
+            return todo, files
+        if stream.model.change == "snapshot":
+            return todo, None
+        self._log.warning(
+            "%s: in BATCH files without versions: the target is not told which rows have left", stream.model.name
+        )
+        return replace(todo, version=None), files
+
+    def _carrier(self, name: str, todo: Plan, files: BatchConfig | None, state_every: int) -> RecordLines | Batches:
+        if files is None:
+            return RecordLines(self._output, name, todo.version, state_every)
+        columns = [column for column in todo.columns if column is not REFUSED]
+        return Batches(files, self._output, name, columns, todo.version)
+
     def _counted(
-        self, name: str, todo: Plan, read: Read, frame: Frame, progress: Progress, state_every: int
+        self, name: str, todo: Plan, read: Read, to: RecordLines | Batches, extracted: str, progress: Progress
     ) -> tuple[int, bytes | None]:
-        """Emit the rows with a STATE after about every `state_every`. Returns their number and the last line."""
+        """Emit the rows with a STATE after about every `to.every`. Returns their number and the last message."""
         rows, since_state, last = 0, 0, None
-        for lines in self._interruptible(self._warehouse.read(read, frame)):
+        for lines in self._interruptible(todo.warehouse.read(read, to.frame(extracted))):
             at = 0
-            if last is not None and since_state >= state_every:
-                since_state = self._state(name, todo, progress, rows, since_state, last, bytes(lines.part(0, 1)))
+            if last is not None and since_state >= to.every:
+                following = to.message(bytes(lines.part(0, 1)))
+                since_state = self._state(name, todo, progress, to, rows, since_state, last, following)
             while at < len(lines):
-                until = min(len(lines), at + max(1, state_every - since_state))
-                self._output.write(lines.part(at, until))
+                until = min(len(lines), at + max(1, to.every - since_state))
+                to.put(lines.part(at, until), until - at)
                 rows, since_state, at = rows + until - at, since_state + until - at, until
-                last = bytes(lines.part(at - 1, at))
-                if since_state >= state_every:
-                    following = bytes(lines.part(at, at + 1)) if at < len(lines) else None
-                    since_state = self._state(name, todo, progress, rows, since_state, last, following)
+                last = to.message(bytes(lines.part(at - 1, at)))
+                if since_state >= to.every:
+                    next_one = to.message(bytes(lines.part(at, at + 1))) if at < len(lines) else None
+                    since_state = self._state(name, todo, progress, to, rows, since_state, last, next_one)
         return rows, last
 
     def _state(
-        self, name: str, todo: Plan, progress: Progress, rows: int, since: int, last: bytes, following: bytes | None
+        self,
+        name: str,
+        todo: Plan,
+        progress: Progress,
+        to: RecordLines | Batches,
+        rows: int,
+        since: int,
+        last: bytes,
+        following: bytes | None,
     ) -> int:
         """Write a STATE if there can be one between these two lines. Returns the rows since the last one."""
         bookmark = todo.at(rows, False, last, following)
         if bookmark is None:
             return since
+        to.cut()
         self._output.write(progress.put(name, bookmark, todo.version))
         return 0
 

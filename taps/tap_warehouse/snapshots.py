@@ -24,11 +24,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from tap_warehouse.comparing import Comparison
 from tap_warehouse.errors import Guarded, ReadFault
 from tap_warehouse.models import Model
 from tap_warehouse.registry import Entry, Mark
 from tap_warehouse.statements import Shape, Statements, names
-from tap_warehouse.warehouse import Warehouse
 
 KEEP = timedelta(hours=1)
 """Tables of a run younger than this stay: another run of the same pipeline may be reading them."""
@@ -81,29 +81,33 @@ class Snapshots:
     """
 
     def __init__(
-        self, warehouse: Warehouse, bookmark: object, log: logging.Logger, now: Callable[[], datetime]
+        self, compared: Comparison, bookmark: object, log: logging.Logger, now: Callable[[], datetime]
     ) -> None:
         self._mark = Mark.of(bookmark)
         self._id = self._mark.id if self._mark else secrets.token_hex(8)
-        self._warehouse = warehouse
-        self._statements = Statements(warehouse.dialect, warehouse.state_schema(self._id))
+        self._compared = compared
+        self._warehouse = compared.warehouse
+        self._statements = Statements(self._warehouse.dialect, self._warehouse.state_schema(self._id))
         self._log = log
         self._now = now
 
-    def prepare(self, model: Model, shape: Shape, keys: Keys) -> Delta:
+    def prepare(self, keys: Keys) -> Delta:
         """Acknowledge what the bookmark says, find what changed since, and keep it to be emitted.
 
         Repeated keys are counted only when there could be any. Raises Guarded, ReadFault.
         """
+        model, shape = self._compared.model, self._compared.shape
         self._warehouse.execute(self._statements.install())
         base = self._adopted(model, shape)
         self._drop_old()
         gate = self._warehouse.gate(model)
         if base is None:
+            self._compared.fetch()
             return self._whole(model, shape, gate, keys)
         if gate is not None and base.gate == gate and base.recipe == shape.recipe:
             self._log.info("%s: nothing has changed, by the count and sum of its hashes", model.name)
             return _unchanged(base)
+        self._compared.fetch()
         return self._changed(model, shape, gate, base, keys)
 
     # What was acknowledged

@@ -32,6 +32,7 @@ from tap_warehouse.snowflake_sql import (
     shown,
     type_name,
 )
+from tap_warehouse.stores import STORE_SETTINGS, stored
 from tap_warehouse.tap import TapWarehouse, rooted
 from tap_warehouse.warehouse import Column, Frame, JsonSchema, Lines, Read, Row, Warehouse
 
@@ -321,7 +322,7 @@ class TapSnowflake(TapWarehouse):
     """Rows of a Snowflake database as Singer records."""
 
     name = "tap-snowflake"
-    config_jsonschema = TapWarehouse.settings(SETTINGS, required=("account",))
+    config_jsonschema = TapWarehouse.settings({**SETTINGS, **STORE_SETTINGS}, required=("account",))
 
     @classmethod
     def connect(cls, config: Mapping[str, object]) -> Warehouse:
@@ -333,4 +334,4 @@ class TapSnowflake(TapWarehouse):
             config["costs"] is True,
             str(config.get("warehouse") or ""),
         )
-        return Snowflake(Session(opened(config, rooted)), settings, logging.getLogger(cls.name))
+        return stored(Snowflake(Session(opened(config, rooted)), settings, logging.getLogger(cls.name)), config)

@@ -24,13 +24,14 @@ from singer_sdk import Tap
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 
+from tap_warehouse.batches import BATCH_SETTING, BatchConfig
 from tap_warehouse.catalog import Stream, catalog_of, describe_all, selected
+from tap_warehouse.comparing import fields_of
 from tap_warehouse.dbt_files import DEFAULT_MANIFEST, LARGEST, DbtSettings
 from tap_warehouse.errors import ConfigurationError, Guarded, Stopped, TapError
 from tap_warehouse.messages import Output, claim_stdout, record_frame, schema_line
 from tap_warehouse.models import Model
 from tap_warehouse.parsing import parse_models
-from tap_warehouse.plans import fields_of
 from tap_warehouse.run import Run
 from tap_warehouse.signals import StopRequest
 from tap_warehouse.warehouse import JsonSchema, Read, Warehouse
@@ -79,6 +80,7 @@ SHARED_SETTINGS: dict[str, JsonSchema] = {
         "title": "Count broken keys",
         "description": "Count null and repeated primary keys before reading, and warn. It computes an sql model twice.",
     },
+    **BATCH_SETTING,
 }
 
 
@@ -110,6 +112,7 @@ class TapWarehouse(Tap, abc.ABC):
         TapCapabilities.DISCOVER,
         TapCapabilities.STATE,
         PluginCapabilities.ABOUT,
+        PluginCapabilities.BATCH,
     ]
 
     output_fd = 1
@@ -183,9 +186,14 @@ class TapWarehouse(Tap, abc.ABC):
     def sync_all(self) -> None:  # type: ignore[misc] # final to the type checker; our loop takes its place
         """Emit every selected model. Returns only when all of it has been written. Raises TapError."""
         output = Output(self.output_fd, self.stop)
+        batches = BatchConfig.of(self.config.get("batch_config"), self.name, rooted("."))
         with self._reading() as (warehouse, streams):
-            Run(warehouse, output, self.stop, self._log, lambda: datetime.now(timezone.utc), time.monotonic).emit(
-                streams=selected(streams, self._given_catalog),
+            wanted = selected(streams, self._given_catalog)
+            if batches is not None:
+                batches.check(wanted)
+            now = lambda: datetime.now(timezone.utc)  # noqa: E731 the clock of this run
+            Run(warehouse, output, self.stop, self._log, now, time.monotonic, batches).emit(
+                streams=wanted,
                 configured=[stream.model.name for stream in streams],
                 given=self._given_state,
                 state_every=self.config["state_every"],
@@ -204,7 +212,7 @@ class TapWarehouse(Tap, abc.ABC):
                 raise ConfigurationError(["not granted yet. An owner of these objects can run:", *grants])
             for stream in describe_all(warehouse, models):
                 frame = record_frame(stream.model.name, 0, "")
-                read = Read(warehouse.relation(stream.model), fields_of(stream, warehouse), limit=1)
+                read = Read(warehouse.relation(stream.model), fields_of(stream.columns, warehouse), limit=1)
                 rows = sum(len(lines) for lines in warehouse.read(read, frame))
                 self._log.info("%s: %d columns, %d row read", stream.model.name, len(stream.columns), rows)
                 if stream.model.sync_hint:

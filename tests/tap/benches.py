@@ -9,7 +9,7 @@ import abc
 import logging
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -115,15 +115,23 @@ class Bench(abc.ABC):
         return Model(name, Query(text.format(t=self.name("t")), "sql"), key or ("id",), **options)
 
     def run(
-        self, *models: Model, state: Bookmarks | None = None, state_every: int = 1000, check_keys: bool = True
+        self,
+        *models: Model,
+        state: Bookmarks | None = None,
+        state_every: int = 1000,
+        check_keys: bool = True,
+        without: Collection[str] = (),
     ) -> list[Message]:
-        """Run the tap; whatever it raises passes through, the messages so far are in `last`."""
+        """Run the tap, but for columns `without`. What it raises passes through, the messages so far are in `last`."""
         output = Collected()
         with self.opened() as warehouse:
             runner = Run(warehouse, output, StopRequest(), logging.getLogger("tap"), lambda: self.now, time.monotonic)
             try:
                 runner.emit(
-                    describe_all(warehouse, models),
+                    [
+                        replace(stream, columns=tuple(each for each in stream.columns if each.name not in without))
+                        for stream in describe_all(warehouse, models)
+                    ],
                     [model.name for model in models],
                     state or {},
                     state_every,
@@ -180,32 +188,40 @@ class DuckBench(Bench):
         return DuckDB(replace(self._settings, gate=self.gate))
 
     def sql(self, *statements: str) -> list[Sequence[Any]]:
-        return self._in(self._file, statements)
+        return in_file(self._file, statements)
 
     def stored(self) -> list[str]:
-        return [
-            f"{file}|{name}"
-            for file in self._stores()
-            for (name,) in self._in(file, ["select table_name from duckdb_tables() where schema_name = 'penstock'"])
-        ]
+        whole = self._settings.snapshot_store == "warehouse"
+        return stored_in(self._folder, [self._file] if whole else None)
 
     def store_sql(self, *statements: str) -> list[Sequence[Any]]:
-        """Each statement names one table, as `stored` does: the file is part of that."""
+        return store_sql(*statements)
+
+
+def stored_in(folder: Path, files: Sequence[Path] | None = None) -> list[str]:
+    """Name the tables of a store of DuckDB files: `file|table`."""
+    return [
+        f"{file}|{name}"
+        for file in (sorted(folder.glob("*.duckdb")) if files is None else files)
+        for (name,) in in_file(file, ["select table_name from duckdb_tables() where schema_name = 'penstock'"])
+    ]
+
+
+def store_sql(*statements: str) -> list[Sequence[Any]]:
+    """Run statements there. Each names one table, as `stored_in` does: the file is part of that."""
+    rows: list[Sequence[Any]] = []
+    for statement in statements:
+        words = statement.split()
+        [place] = [word for word in words if "|" in word]
+        file, table = place.split("|")
+        rows = in_file(Path(file), [" ".join(f'penstock."{table}"' if word == place else word for word in words)])
+    return rows
+
+
+def in_file(file: Path, statements: Sequence[str]) -> list[Sequence[Any]]:
+    """Run statements in a DuckDB file; return the rows of the last."""
+    with duckdb.connect(str(file)) as connection:
         rows: list[Sequence[Any]] = []
         for statement in statements:
-            words = statement.split()
-            [place] = [word for word in words if "|" in word]
-            file, table = place.split("|")
-            text = " ".join(f'penstock."{table}"' if word == place else word for word in words)
-            rows = self._in(Path(file), [text])
+            rows = list(connection.execute(statement).fetchall())
         return rows
-
-    def _stores(self) -> list[Path]:
-        return [self._file] if self._settings.snapshot_store == "warehouse" else sorted(self._folder.glob("*.duckdb"))
-
-    def _in(self, file: Path, statements: Sequence[str]) -> list[Sequence[Any]]:
-        with duckdb.connect(str(file)) as connection:
-            rows: list[Sequence[Any]] = []
-            for statement in statements:
-                rows = list(connection.execute(statement).fetchall())
-            return rows

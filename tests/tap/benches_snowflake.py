@@ -6,17 +6,19 @@ import json
 import logging
 import secrets
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from snowflake.connector.errors import ProgrammingError
 
 from demo.fakesnow import FakeSnow
+from tap_warehouse.local import LocalStore
 from tap_warehouse.snowflake import Settings, Snowflake, TapSnowflake
 from tap_warehouse.snowflake_session import Session, opened
 from tap_warehouse.tap import rooted
 from tap_warehouse.warehouse import Warehouse
-from tests.tap.benches import Bench
+from tests.tap.benches import Bench, store_sql, stored_in
 
 SECRET = "hunter2-very-secret"
 
@@ -62,6 +64,24 @@ class SnowBench(Bench):
 
     def literal(self, value: object) -> str:
         return Snowflake.dialect.text(value) if isinstance(value, str) else super().literal(value)
+
+
+class LocalSnowBench(SnowBench):
+    """The same, but its snapshots lie in DuckDB files."""
+
+    def __init__(self, server: FakeSnow, request: pytest.FixtureRequest, folder: Path) -> None:
+        super().__init__(server, request)
+        self._folder = folder
+
+    def open(self) -> Warehouse:
+        return LocalStore(super().open(), str(self._folder))
+
+    def stored(self) -> list[str]:
+        assert not super().stored()
+        return stored_in(self._folder)
+
+    def store_sql(self, *statements: str) -> list[Sequence[Any]]:
+        return store_sql(*statements)
 
 
 class Recorded(Session):

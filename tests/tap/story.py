@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.tap.benches import Bench, Bookmarks, DuckBench, state_of
-from tests.tap.benches_postgres import PostgresBench
+from tests.tap.benches_postgres import LocalPostgresBench, PostgresBench
 from tests.tap.helpers import Message, records
 
 
@@ -19,6 +19,20 @@ def redshift_bench(_folder: Path, request: pytest.FixtureRequest) -> Bench:
     port = request.getfixturevalue("redshift_port")
     bench: Bench = importlib.import_module("tests.tap.benches_redshift").RedshiftBench(
         request.getfixturevalue("postgres"), port
+    )
+    return bench
+
+
+def local_postgres_bench(folder: Path, request: pytest.FixtureRequest) -> Bench:
+    """Make one that keeps its snapshots beside the warehouse."""
+    return LocalPostgresBench(request.getfixturevalue("postgres"), folder / "snapshots")
+
+
+def local_snowflake_bench(folder: Path, request: pytest.FixtureRequest) -> Bench:
+    """Make one of these as well."""
+    server = request.getfixturevalue("fakesnow")
+    bench: Bench = importlib.import_module("tests.tap.benches_snowflake").LocalSnowBench(
+        server, request, folder / "snapshots"
     )
     return bench
 
@@ -34,8 +48,10 @@ BENCHES: dict[str, Callable[[Path, pytest.FixtureRequest], Bench]] = {
     "duckdb": lambda folder, _request: DuckBench(folder, "local"),
     "duckdb-warehouse": lambda folder, _request: DuckBench(folder, "warehouse"),
     "postgres": lambda _folder, request: PostgresBench(request.getfixturevalue("postgres")),
+    "postgres-local": local_postgres_bench,
     "redshift": redshift_bench,
     "snowflake": snowflake_bench,
+    "snowflake-local": local_snowflake_bench,
 }
 COLUMNS = {"id": "int", "v": "text"}
 SECRET = "hunter2"

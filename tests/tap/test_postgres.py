@@ -14,10 +14,10 @@ import pytest
 
 from demo.postgres_server import Server, eventually, running
 from tap_warehouse.catalog import describe_all
+from tap_warehouse.comparing import fields_of
 from tap_warehouse.errors import ConfigurationError, ReadFault
 from tap_warehouse.messages import record_frame
 from tap_warehouse.models import Model, Query, Table
-from tap_warehouse.plans import fields_of
 from tap_warehouse.postgres import Postgres, PostgresDialect, TapPostgres
 from tap_warehouse.postgres_session import parameters
 from tap_warehouse.sqltext import one_query
@@ -207,7 +207,7 @@ def test_a_lost_connection_is_a_fault_and_closes_no_stream(bench: PostgresBench)
     warehouse = bench.open()
     try:
         [stream] = describe_all(warehouse, [bench.model("t")])
-        pieces = warehouse.read(Read("t", fields_of(stream, warehouse)), record_frame("t", None, ""))
+        pieces = warehouse.read(Read("t", fields_of(stream.columns, warehouse)), record_frame("t", None, ""))
         next(pieces)
         bench.sql(
             "select pg_terminate_backend(pid) from pg_stat_activity "

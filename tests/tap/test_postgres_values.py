@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +14,13 @@ from demo.postgres_server import Server
 from tap_warehouse.models import Model, Query
 from tap_warehouse.postgres import PostgresDialect
 from tests.tap.benches import state_of
-from tests.tap.benches_postgres import PostgresBench
+from tests.tap.benches_postgres import LocalPostgresBench, PostgresBench
 from tests.tap.helpers import records
 
 
-@pytest.fixture
-def bench(postgres: Server) -> PostgresBench:
-    return PostgresBench(postgres)
+@pytest.fixture(params=["warehouse", "local"])
+def bench(postgres: Server, tmp_path: Path, request: pytest.FixtureRequest) -> PostgresBench:
+    return PostgresBench(postgres) if request.param == "warehouse" else LocalPostgresBench(postgres, tmp_path)
 
 
 def one(bench: PostgresBench, expression: str) -> tuple[Any, dict[str, Any]]:
@@ -176,3 +177,14 @@ def test_the_session_of_a_user_changes_no_value(bench: PostgresBench) -> None:
     assert records(messages) == []
     [record] = records(bench.run(bench.model("t")))
     assert (record["a"], record["c"]) == ("2024-01-02T03:04:05+00:00", Decimal("0.30000000000000004"))
+
+
+def test_columns_may_have_the_names_that_we_give_to_rows(bench: PostgresBench) -> None:
+    bench.gate = True
+    bench.sql("create table t as select 1 as id, 2 as m, 3 as r, 4 as g, 5 as d, 6 as n, 7 as k0, 8 as c0, 9 as h")
+    first = bench.run(bench.model("t"))
+    assert records(first) == [{"id": 1, "m": 2, "r": 3, "g": 4, "d": 5, "n": 6, "k0": 7, "c0": 8, "h": 9}]
+    bench.sql("update t set r = 4")
+    assert records(bench.run(bench.model("t"), state=state_of(first)))[0]["r"] == 4
+    bench.sql("delete from t")
+    assert records(bench.run(bench.model("t"), state=state_of(first)))[0]["id"] == 1

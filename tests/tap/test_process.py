@@ -112,11 +112,11 @@ def test_discover_then_run_with_that_catalog_and_a_state(tmp_path: Path, few: Pa
 
 def test_about_shows_only_what_is_honoured(tmp_path: Path, few: Path) -> None:
     about = json.loads(ran(tmp_path, config(few), "--about", "--format", "json").stdout)
-    assert about["capabilities"] == ["catalog", "discover", "state", "about"]
+    assert about["capabilities"] == ["catalog", "discover", "state", "about", "batch"]
     assert list(about["settings"]["properties"]) == [
         *("path", "threads", "memory_limit", "init_sql", "motherduck_token"),
         *("snapshot_store", "snapshot_folder", "gate"),
-        *("models", "models_file", "dbt_manifest", "dbt_select", "state_every", "check_keys"),
+        *("models", "models_file", "dbt_manifest", "dbt_select", "state_every", "check_keys", "batch_config"),
     ]
 
 

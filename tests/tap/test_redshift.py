@@ -134,7 +134,7 @@ VALUES = [
 def test_every_type_keeps_its_value(bench: RedshiftBench, change: Any) -> None:
     """One model of them all: a run takes a second here."""
     written = ", ".join(f"{expression} as v{at}" for at, (expression, *_) in enumerate(VALUES))
-    model = Model("t", Query(f"select 1 as id, {written}", "sql"), ("id",), change=change)  # type: ignore[arg-type]
+    model = Model("t", Query(f"select 1 as id, {written}", "sql"), ("id",), change=change)
     messages = bench.run(model)
     [record] = records(messages)
     schema = next(message["schema"] for message in messages if message["type"] == "SCHEMA")

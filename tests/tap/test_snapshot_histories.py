@@ -24,6 +24,7 @@ import pytest
 from tap_warehouse.catalog import describe_all
 from tap_warehouse.duckdb import DuckDB
 from tap_warehouse.duckdb_parts import Settings
+from tap_warehouse.local import LocalStore, Staged
 from tap_warehouse.messages import Output
 from tap_warehouse.models import Model, Table
 from tap_warehouse.run import Run
@@ -51,6 +52,21 @@ class Mortal(DuckDB):
         for statement in statements:
             self.left -= 1
             if self.left < 0:
+                raise Killed
+            rows = super()._executed([statement])
+        return rows
+
+
+class MortalStaged(Staged):
+    """The same, beside a warehouse that is only read."""
+
+    left = 10**9
+
+    def _executed(self, statements: Sequence[str]) -> list[Row]:
+        rows: list[Row] = []
+        for statement in statements:
+            MortalStaged.left -= 1
+            if MortalStaged.left < 0:
                 raise Killed
             rows = super()._executed([statement])
         return rows
@@ -104,7 +120,8 @@ class Destination:
 class History:
     """One seed's model, snapshot store and destination."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, *, local: bool = False) -> None:
+        self.local = local
         self.chance = Random(seed)
         self.folder = folder
         self.now = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -133,10 +150,14 @@ class History:
         settings = Settings(
             str(self.folder / "w.duckdb"), snapshot_folder=str(self.folder), gate=self.chance.random() < 0.5
         )
-        warehouse = Mortal(settings)
+        warehouse = LocalStore(DuckDB(settings), str(self.folder)) if self.local else Mortal(settings)
+        MortalStaged.left = 10**9
         output = Collected(self.chance.randrange(12) if dies and self.chance.random() < 0.5 else 10**9)
         if dies and output._left > 12:
-            warehouse.left = self.chance.randrange(60)
+            if isinstance(warehouse, Mortal):
+                warehouse.left = self.chance.randrange(60)
+            else:
+                MortalStaged.left = self.chance.randrange(60)
         try:
             Run(warehouse, output, StopRequest(), logging.getLogger("test"), lambda: self.now, time.monotonic).emit(
                 describe_all(warehouse, [MODEL]), ["t"], self.destination.state, 5, check_keys=True
@@ -201,9 +222,13 @@ class History:
         self.destination.apply(again)
 
 
+@pytest.mark.parametrize("local", [False, True])
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))
-def test_nothing_is_missed_whatever_dies(tmp_path: Path, seed: int) -> None:
-    history = History(tmp_path, seed)
+def test_nothing_is_missed_whatever_dies(
+    tmp_path: Path, seed: int, local: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tap_warehouse.local.Staged", MortalStaged)
+    history = History(tmp_path, seed, local=local)
     for _ in range(STEPS):
         history.step()
         if history.chance.random() < 0.15:

@@ -30,12 +30,20 @@ def snowflake_bench(_folder: Path, request: pytest.FixtureRequest) -> Bench:
     return bench
 
 
+def bigquery_bench(_folder: Path, request: pytest.FixtureRequest) -> Bench:
+    """Make one where Google's client and the emulator are installed."""
+    server = request.getfixturevalue("bqemulator")
+    bench: Bench = importlib.import_module("tests.tap.benches_bigquery").BigBench(server, request)
+    return bench
+
+
 BENCHES: dict[str, Callable[[Path, pytest.FixtureRequest], Bench]] = {
     "duckdb": lambda folder, _request: DuckBench(folder, "local"),
     "duckdb-warehouse": lambda folder, _request: DuckBench(folder, "warehouse"),
     "postgres": lambda _folder, request: PostgresBench(request.getfixturevalue("postgres")),
     "redshift": redshift_bench,
     "snowflake": snowflake_bench,
+    "bigquery": bigquery_bench,
 }
 COLUMNS = {"id": "int", "v": "text"}
 SECRET = "hunter2"

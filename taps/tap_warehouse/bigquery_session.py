@@ -200,7 +200,9 @@ class Session:
         name, location = f"penstock-{uuid.uuid4().hex}", location or self.options.location
         if not config.dry_run:
             self._running = name, location
-        job = self.client.query(statement, config, name, location=location, retry=self._retry, timeout=REQUEST_SECONDS)
+        job = self.client.query(
+            statement, config, name, location=location, retry=self._retry, job_retry=None, timeout=REQUEST_SECONDS
+        )
         if not config.dry_run:
             self._running = name, job.location
         return job

@@ -24,7 +24,14 @@ PROJECT = "local"
 SECRET = "hunter2-very-secret"
 
 
-class Stored(Session):
+class Emulated(Session):
+    """The emulator runs a query to check it, and then its rows can make it fail."""
+
+    def checked(self, statement: str) -> Any:
+        return super().checked(f"{statement} limit 0")
+
+
+class Stored(Emulated):
     """The emulator keeps no table of an answer. This makes one, for the Storage Read API."""
 
     results = ""
@@ -38,7 +45,12 @@ class Stored(Session):
 class BigBench(Bench):
     """Two datasets of its own in the server."""
 
-    types: ClassVar[Mapping[str, str]] = {"int": "int64", "text": "string", "decimal": "numeric", "long": "int64"}
+    types: ClassVar[Mapping[str, str]] = {
+        "int": "int64",
+        "text": "string",
+        "decimal": "numeric(12, 2)",
+        "long": "int64",
+    }
 
     def __init__(self, server: BQEmulator, request: pytest.FixtureRequest) -> None:
         super().__init__()
@@ -55,7 +67,7 @@ class BigBench(Bench):
         request.addfinalizer(lambda: self._session.close(costs=False))
         self._session.client.create_dataset(self.dataset)
 
-    def session(self, kind: type[Session] = Session, **options: Any) -> Session:
+    def session(self, kind: type[Session] = Emulated, **options: Any) -> Session:
         """Open one."""
         return kind(clients(self.config, rooted), Options(self.dataset, **options), logging.getLogger("tap"))
 

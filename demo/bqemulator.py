@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-PYTHON = Path(__file__).resolve().parents[1] / ".venv-bigquery" / "bin" / "python"
+ENVIRONMENT = Path(__file__).resolve().parents[1] / ".venv-bigquery"
 SERVE = r"""
 import os, sys, threading
 
@@ -72,14 +72,21 @@ class BQEmulator:
         }
 
 
+def installed() -> bool:
+    """Tell whether there is such a server."""
+    return any(ENVIRONMENT.glob("lib/python*/site-packages/bqemulator"))
+
+
 @contextmanager
 def running() -> Iterator[BQEmulator]:
     """Run a server until the end of the block. Raises OSError with the reason where it does not start."""
-    if not PYTHON.exists():
-        raise OSError(f"bqemulator is not installed: `make {PYTHON.parents[1].name}/ready` does that.")
+    if not installed():
+        raise OSError(
+            f"bqemulator is not installed: `make {ENVIRONMENT.name}/ready` does that, with Python 3.11 or later."
+        )
     options = ["--rest-port", "0", "--grpc-port", "0", "--project", "local", "--log-level", "critical"]
     with subprocess.Popen(
-        [str(PYTHON), "-c", SERVE, "start", *options],
+        [str(ENVIRONMENT / "bin" / "python"), "-c", SERVE, "start", *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from demo.bqemulator import PYTHON as EMULATOR
 from demo.bqemulator import BQEmulator
+from demo.bqemulator import installed as bqemulator_is_there
 from demo.bqemulator import running as running_bqemulator
 from demo.fakesnow import FakeSnow
 from demo.fakesnow import running as running_fakesnow
@@ -53,7 +53,7 @@ def fakesnow() -> Iterator[FakeSnow]:
 def bqemulator() -> Iterator[BQEmulator]:
     """A server that speaks BigQuery's protocol, one per session and worker."""
     pytest.importorskip("google.cloud.bigquery")
-    if not EMULATOR.exists():
-        pytest.skip("bqemulator is not installed: `make .venv-bigquery/ready` does that")
+    if not bqemulator_is_there():
+        pytest.skip("bqemulator is not installed: `make .venv-bigquery/ready` does that, from Python 3.11 on")
     with running_bqemulator() as server:
         yield server

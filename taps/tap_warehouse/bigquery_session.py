@@ -23,7 +23,6 @@ from tap_warehouse.bigquery_login import Clients
 from tap_warehouse.errors import ReadFault
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from google.cloud.bigquery import Dataset, SchemaField, Table, TableReference
     from google.cloud.bigquery.table import RowIterator
 
@@ -265,9 +264,11 @@ class Session:
         return answer.job.destination
 
     def _pages(self, session: Any) -> Iterator[pa.RecordBatch]:
+        schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
         for stream in session.streams:
-            for page in self._open.read_rows(stream.name).rows(session).pages:
-                yield page.to_arrow()
+            for page in self._open.read_rows(stream.name):
+                data = pa.py_buffer(page.arrow_record_batch.serialized_record_batch)
+                yield pa.ipc.read_record_batch(data, schema)
 
     # The end
 

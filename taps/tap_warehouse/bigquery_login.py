@@ -7,18 +7,20 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import google.auth
 import grpc
 from google.api_core.client_options import ClientOptions
-from google.auth import impersonated_credentials
-from google.auth.credentials import AnonymousCredentials, Credentials
+from google.auth import aws, identity_pool, impersonated_credentials
+from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 from google.cloud.bigquery_storage import BigQueryReadClient
 from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
 from google.oauth2 import service_account
+from google.oauth2.credentials import Credentials as UserCredentials
 
 from tap_warehouse.errors import ConfigurationError
 from tap_warehouse.warehouse import JsonSchema
@@ -130,7 +132,7 @@ def clients(config: Mapping[str, object], rooted: Callable[[str], Path]) -> Clie
     """Make them; nothing is sent yet. Raises ConfigurationError with all mistakes."""
     problems = [*_endpoint_mistakes(config)]
     local = str(config.get("api_endpoint") or "").startswith("http://")
-    credentials: Credentials | None = None
+    credentials: Any = None
     project: str | None = None
     if local and not problems:
         credentials = AnonymousCredentials()
@@ -151,9 +153,7 @@ def clients(config: Mapping[str, object], rooted: Callable[[str], Path]) -> Clie
     return Clients(client, _reader(config, credentials, local=local), member)
 
 
-def _reader(
-    config: Mapping[str, object], credentials: Credentials | None, *, local: bool
-) -> Callable[[], BigQueryReadClient] | None:
+def _reader(config: Mapping[str, object], credentials: Any, *, local: bool) -> Callable[[], BigQueryReadClient] | None:
     endpoint = str(config.get("storage_endpoint") or "")
     if config.get("storage_api") is False or (local and not endpoint):
         return None
@@ -169,7 +169,7 @@ def _reader(
 
 def _credentials(
     config: Mapping[str, object], rooted: Callable[[str], Path], problems: list[str]
-) -> tuple[Credentials | None, str | None]:
+) -> tuple[Any, str | None]:
     """Find who we are, and the project that goes with it."""
     text, path = config.get("credentials_json"), config.get("credentials_path")
     if text and path:
@@ -200,14 +200,18 @@ def _credentials(
     return credentials, project
 
 
-def _given(text: str | bytes) -> tuple[Credentials, str | None]:
+def _given(text: str | bytes) -> tuple[Any, str | None]:
     """Read a key. What is wrong with it is not told by Google's words: they may quote it."""
     info = json.loads(text)
     if info["type"] == "service_account":
         key = service_account.Credentials.from_service_account_info(info, scopes=SCOPES)
         return key, key.project_id
-    credentials, project = google.auth.load_credentials_from_dict(info, scopes=SCOPES)
-    return credentials, project
+    if info["type"] == "authorized_user":
+        return UserCredentials.from_authorized_user_info(info, scopes=SCOPES), None
+    if info["type"] == "external_account":
+        of_aws = str(info["credential_source"].get("environment_id", "")).startswith("aws")
+        return (aws if of_aws else identity_pool).Credentials.from_info(info, scopes=SCOPES), None
+    raise ValueError
 
 
 def _endpoint_mistakes(config: Mapping[str, object]) -> Iterator[str]:

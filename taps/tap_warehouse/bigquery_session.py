@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from google.api_core.exceptions import GoogleAPICallError, GoogleAPIError
+import pyarrow as pa
+from google.api_core.exceptions import Conflict, GoogleAPICallError, GoogleAPIError
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.bigquery import QueryJob, QueryJobConfig
 from google.cloud.bigquery.retry import DEFAULT_RETRY
@@ -199,9 +200,12 @@ class Session:
         name, location = f"penstock-{uuid.uuid4().hex}", location or self.options.location
         if not config.dry_run:
             self._running = name, location
-        job = self.client.query(
-            statement, config, name, location=location, retry=self._retry, job_retry=None, timeout=REQUEST_SECONDS
-        )
+        try:
+            job = self.client.query(
+                statement, config, name, location=location, retry=self._retry, job_retry=None, timeout=REQUEST_SECONDS
+            )
+        except Conflict:  # there is such a job: the answer to the first request for it was lost
+            job = self.client.get_job(name, location=location, retry=self._retry, timeout=REQUEST_SECONDS)
         if not config.dry_run:
             self._running = name, job.location
         return job

@@ -12,7 +12,7 @@ RAM := $(shell if [ -w /dev/shm ]; then echo /dev/shm; else echo /tmp; fi)
 help: ## list what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: .meltano/ready ## install everything (each of the commands below does it by itself)
+setup: .meltano/ready .venv-bigquery/ready ## install everything (each of the commands below does it by itself)
 
 .venv/ready: requirements/dev.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "make: there is no '$(PYTHON)'; name another: make PYTHON=python3.11"; exit 1; }
@@ -32,8 +32,15 @@ setup: .meltano/ready ## install everything (each of the commands below does it 
 	@$(BIN)/uv pip install --quiet --python .venv-meltano/bin/python --require-hashes -r requirements/meltano.txt
 	@touch $@
 
+# A server that passes for BigQuery in the tests. With Python 3.10 it stays empty, and they are skipped.
+.venv-bigquery/ready: requirements/bigquery-emulator.txt .venv/ready
+	@echo "setting up .venv-bigquery"
+	@$(PYTHON) -m venv .venv-bigquery
+	@$(BIN)/uv pip install --quiet --python .venv-bigquery/bin/python --require-hashes -r requirements/bigquery-emulator.txt
+	@touch $@
+
 # Meltano notices neither a new dependency in pyproject.toml nor a new lock file: that is why they stand here.
-.meltano/ready: meltano.yml pyproject.toml requirements/penstock.txt requirements/snowflake.txt requirements/dbt.txt .venv-meltano/ready
+.meltano/ready: meltano.yml pyproject.toml requirements/penstock.txt requirements/snowflake.txt requirements/bigquery.txt requirements/dbt.txt .venv-meltano/ready
 	@echo "installing the Meltano plugins"
 	@$(MELTANO) --log-level warning install > .venv-meltano/install.log 2>&1 || { cat .venv-meltano/install.log; exit 1; }
 	@mkdir -p .sandbox
@@ -58,7 +65,7 @@ sandbox: .venv/ready ## keep a simulated CRM running on http://127.0.0.1:8470
 	@echo "contacts at http://127.0.0.1:8470/; all is forgotten at Ctrl-C"
 	@$(BIN)/penstock-sandbox serve --port 8470
 
-test: .meltano/ready $(FOREIGN) check ## every check and every test
+test: .meltano/ready .venv-bigquery/ready $(FOREIGN) check ## every check and every test
 	@TMPDIR=$(RAM) $(BIN)/python -m pytest -n 2 -q -m "not e2e"
 	@$(BIN)/python -m pytest -q -m e2e  # one at a time: they share this Meltano project
 
@@ -94,4 +101,4 @@ lock: .venv/ready ## compile requirements/*.txt anew
 	@UV=$(BIN)/uv sh requirements/compile.sh
 
 clean: ## remove what the commands above installed and made
-	rm -rf .venv .venv-meltano .venv-foreign .meltano .demo .sandbox .bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-meltano .venv-foreign .venv-bigquery .meltano .demo .sandbox .bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

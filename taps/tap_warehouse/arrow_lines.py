@@ -20,8 +20,8 @@ from tap_warehouse.warehouse import GONE, Frame, Lines, Read
 
 ROWS = 8_192
 """in one piece"""
-Form = Literal["json", "microseconds"] | None
-"""What a column holds that its Arrow type does not tell: JSON as text, a time as microseconds since 1970 in UTC."""
+Form = Literal["json", "digits", "microseconds"] | None
+"""What a column holds that its Arrow type does not tell: JSON or a number as text, microseconds since 1970 in UTC."""
 
 _TEXT = pa.large_string()
 _ESCAPED = r'[\x00-\x1f"\\]'
@@ -78,6 +78,8 @@ def json_texts(column: pa.Array, form: Form = None) -> pa.Array:
     """Write each value as JSON text; a null stays null."""
     if form == "json":
         return _each(column, _stored)
+    if form == "digits":
+        return column.cast(_TEXT)
     if form == "microseconds":
         column = column.cast(pa.int64()).cast(pa.timestamp("us"))
     for matches, written in _WRITTEN:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from demo.bqemulator import BQEmulator
+from demo.bqemulator import installed as bqemulator_is_there
+from demo.bqemulator import running as running_bqemulator
 from demo.fakesnow import FakeSnow
 from demo.fakesnow import running as running_fakesnow
 from demo.postgres_server import Server
@@ -21,6 +24,11 @@ collect_ignore += (
     if importlib.util.find_spec("snowflake")
     else [f"test_snowflake{part}.py" for part in ("", "_grants", "_login", "_values")]
 )
+try:
+    GOOGLE = importlib.util.find_spec("google.cloud.bigquery")
+except ModuleNotFoundError:  # of the packages above it
+    GOOGLE = None
+collect_ignore += [] if GOOGLE else [f"test_bigquery{part}.py" for part in ("", "_login", "_values")]
 
 
 @pytest.fixture(scope="session")
@@ -41,4 +49,14 @@ def fakesnow() -> Iterator[FakeSnow]:
     """A server that speaks Snowflake's protocol, one per session and worker."""
     pytest.importorskip("fakesnow")
     with running_fakesnow() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def bqemulator() -> Iterator[BQEmulator]:
+    """A server that speaks BigQuery's protocol, one per session and worker."""
+    pytest.importorskip("google.cloud.bigquery")
+    if not bqemulator_is_there():
+        pytest.skip("bqemulator is not installed: `make .venv-bigquery/ready` does that, from Python 3.11 on")
+    with running_bqemulator() as server:
         yield server

@@ -44,6 +44,13 @@ def snowflake_bench(_folder: Path, request: pytest.FixtureRequest) -> Bench:
     return bench
 
 
+def bigquery_bench(_folder: Path, request: pytest.FixtureRequest) -> Bench:
+    """Make one where Google's client and the emulator are installed."""
+    server = request.getfixturevalue("bqemulator")
+    bench: Bench = importlib.import_module("tests.tap.benches_bigquery").BigBench(server, request)
+    return bench
+
+
 BENCHES: dict[str, Callable[[Path, pytest.FixtureRequest], Bench]] = {
     "duckdb": lambda folder, _request: DuckBench(folder, "local"),
     "duckdb-warehouse": lambda folder, _request: DuckBench(folder, "warehouse"),
@@ -52,6 +59,7 @@ BENCHES: dict[str, Callable[[Path, pytest.FixtureRequest], Bench]] = {
     "redshift": redshift_bench,
     "snowflake": snowflake_bench,
     "snowflake-local": local_snowflake_bench,
+    "bigquery": bigquery_bench,
 }
 COLUMNS = {"id": "int", "v": "text"}
 SECRET = "hunter2"

@@ -18,6 +18,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "warehouses.md"
     [
         ("PostgreSQL", "postgres", "TapPostgres", "psycopg"),
         ("Redshift", "redshift", "TapRedshift", "redshift_connector"),
+        ("BigQuery", "bigquery", "TapBigQuery", "google.cloud.bigquery"),
     ],
 )
 def test_every_setting_is_described(title: str, module: str, name: str, driver: str) -> None:

@@ -174,7 +174,7 @@ class Delivery:
             due.append(self._settlement.dirty_since + self.policy.commit_age)
         if self.stopped is None:
             if self._sendable and len(self._in_flight) < self._destination.limits.concurrency:
-                due.append(self.pace.ready_at(now))
+                due.append(self.pace.ready_at(now, {batch.action for batch in self._sendable}))
             batch_due = self._batcher.next_due()
             if batch_due is not None:
                 due.append(batch_due)
@@ -240,12 +240,15 @@ class Delivery:
                 if spent := self.pace.quota_spent():
                     self.stop(spent)
                 return
-            batch = self._sendable.popleft()
+            batch = next((b for b in self._sendable if self.pace.has_room(b.action, self._now)), None)
+            if batch is None:
+                return
+            self._sendable.remove(batch)
             for row in batch.rows:
                 row.attempts += 1
             self.calls += 1
             ticket = next(self._tickets)
-            self.pace.take(ticket, self._now)
+            self.pace.take(ticket, self._now, batch.action)
             self._in_flight[ticket] = batch
             self._sender.submit(ticket, self._destination.encode(batch))
 

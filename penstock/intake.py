@@ -194,8 +194,9 @@ class Intake:
             return False
         if row.match and self._lanes.tail(match_identity(row.sync, row.match)) is not ahead:
             return False
-        if isinstance(ahead.record, bytes) or isinstance(row.record, bytes):
-            return False  # texts of records do not merge, and a reject keeps what was read last
+        links = tuple(new if new is not None else old for old, new in zip(ahead.links, row.links, strict=True))
+        if isinstance(ahead.record, bytes) or isinstance(row.record, bytes) or links != ahead.links:
+            return False  # texts of records do not merge, and what new links mean is not known yet
         payload = {**ahead.payload, **row.payload}
         if payload == row.payload and list(payload) == list(row.payload):
             body = row.body
@@ -203,9 +204,8 @@ class Intake:
             body = encode_payload({n: v for n, v in payload.items() if n not in row.sync.created_only})
         if not self._batcher.fits(ahead, len(body) - len(ahead.body)):
             return False
-        links = tuple(new if new is not None else old for old, new in zip(ahead.links, row.links, strict=True))
         same = body is row.body and links == row.links
-        ahead.payload, ahead.body, ahead.links = payload, body, links
+        ahead.payload, ahead.body = payload, body
         ahead.fingerprint = row.fingerprint if same else fingerprint(body, links)
         ahead.source_mark = row.source_mark if same else None
         ahead.record = {**ahead.record, **row.record}

@@ -97,7 +97,12 @@ class RecordMapper:
                 clears = (rule.nulls or sync.nulls) == "clear"
                 self._fields.append((name, rule.column, json_types(columns[rule.column]), form.convert[name], clears))
         self._links = [
-            (link.column, form.links[link.name], (link.nulls or sync.nulls) == "clear") for link in sync.links
+            (
+                link.column,
+                _as_row_key if link.sync else form.links.get(link.name, str),
+                (link.nulls or sync.nulls) == "clear",
+            )
+            for link in sync.links
         ]
         self._columns = frozenset(column for _, column, *_ in self._fields) | {link.column for link in sync.links}
 
@@ -255,6 +260,11 @@ class RecordMapper:
         if key is None:
             raise InvalidRecord("long_key", f"the key is longer than {LONGEST} bytes", self.key_columns[0])
         return key
+
+
+def _as_row_key(value: object) -> str:
+    """Write the row key that a row of another stream has whose only key column holds this value."""
+    return _encode([value]).decode()
 
 
 def _other(convert: Convert, value: object) -> str:

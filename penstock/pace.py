@@ -7,11 +7,12 @@ of `succeed`, `throttled` and `failed`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from random import Random
 
 from penstock.budget import Book, Budget
 from penstock.errors import Fault, Throttled
+from penstock.modes import Action
 from penstock.policy import Policy
 from penstock.records import Gauge, Limits, Row
 from penstock.retry import Patience
@@ -32,6 +33,13 @@ class Pace:
         self.daily_limit: int | None = None
         self.daily_remaining: int | None = None
         """what the answers last said of the account's daily quota"""
+        self._own = {b.name: Throttle(b.requests, b.window, limits.concurrency) for b in limits.budgets.values()}
+        """beside the limit of all, those that some actions have of their own; each process keeps to them alone"""
+        self._own_of = {action: self._own[budget.name] for action, budget in limits.budgets.items()}
+        self._own_under_way: dict[int, Throttle] = {}
+        self._own_answer: tuple[Throttle, Sent] | None = None
+        for throttle in self._own.values():
+            throttle.trying = False  # the limit of all is tried first
         self._budget = None if book is None else Budget(book, limits.window, chance, policy.retry.longest)
         self._policy = policy
         self._chance = chance
@@ -42,9 +50,21 @@ class Pace:
         self._throttled_in_a_row = 0
         self._held_back_since: float | None = None
 
-    def ready_at(self, now: float) -> float:
-        """Return when to try the next request, which is at once if not after `now`; infinity: not before an answer."""
-        return min(self._free_at(now), max(now, self._reserve_at(now)))
+    def ready_at(self, now: float, actions: Collection[Action] = ()) -> float:
+        """Return when to try the next request, which is at once if not after `now`; infinity: not before an answer.
+
+        `actions` are those that the next request may be of; without any, one that has no limit of its own.
+        """
+        own = min((self._own_at(action, now) for action in actions), default=now)
+        return max(own, min(self._free_at(now), max(now, self._reserve_at(now))))
+
+    def _own_at(self, action: Action, now: float) -> float:
+        throttle = self._own_of.get(action)
+        return now if throttle is None else throttle.ready_at(now)
+
+    def has_room(self, action: Action, now: float) -> bool:
+        """Tell whether the limit that an action has of its own, if any, leaves room for a request now."""
+        return self._own_at(action, now) <= now
 
     def _free_at(self, now: float) -> float:
         if self._left is not None and self._left <= 0:
@@ -88,13 +108,20 @@ class Pace:
             self._held_back_since = now
         return may
 
-    def take(self, ticket: int, now: float) -> None:
+    def take(self, ticket: int, now: float, action: Action | None = None) -> None:
         """Count a request as sent."""
         self.throttle.take(ticket, now)
+        own = None if action is None else self._own_of.get(action)
+        if own is not None:
+            own.take(ticket, now)
+            self._own_under_way[ticket] = own
 
     def answered(self, ticket: int, now: float, gauge: Gauge | None = None) -> None:
         """Take note that a request is over, and of what its answer's headers say."""
-        self._answer = self.throttle.answered(ticket, now, gauge)
+        own = self._own_under_way.pop(ticket, None)
+        self._own_answer = None if own is None else (own, own.answered(ticket, now))
+        # Whose window the headers of a request with a limit of its own speak of, nobody says.
+        self._answer = self.throttle.answered(ticket, now, gauge if own is None else None)
         if gauge is not None and gauge.daily_remaining is not None:
             left, known = gauge.daily_remaining, self.daily_remaining
             # Answers overtake each other: a little more than before is an older word, much more is a new day.
@@ -107,6 +134,8 @@ class Pace:
         self._throttled_in_a_row = self._down_in_a_row = 0
         self.patience.answered()
         self.throttle.succeed()
+        if self._own_answer is not None:
+            self._own_answer[0].succeed()
 
     def throttled(self, refusal: Throttled, now: float, rows: Sequence[Row] = ()) -> float:
         """Slow down, and return the seconds to wait. It is no failure of the rows, up to a budget of its own.
@@ -115,14 +144,15 @@ class Pace:
         when that was not enough, longer each time.
         """
         self.patience.answered()
-        if self.throttle.slow_down(self._answer, now):
+        throttle, answer = self._own_answer or (self.throttle, self._answer)
+        if throttle.slow_down(answer, now):
             self._throttled_in_a_row += 1
         wait = refusal.after
         if wait is None:
             again = self._throttled_in_a_row - 1
             more = self._policy.retry.wait(again, self._chance) if again > 0 else 0.0
-            wait = min(self.throttle.window + more, self._policy.retry.longest)
-        self.throttle.pause(now + wait)
+            wait = min(throttle.window + more, self._policy.retry.longest)
+        throttle.pause(now + wait)
         if self._throttled_in_a_row <= self._policy.throttled_in_a_row:
             _excuse(rows)
         return wait

@@ -276,7 +276,7 @@ class Form:
     object: str = ""
     """the destination's own name of the object, where a sync may call it by several"""
     links: Mapping[str, Convert] = field(default_factory=dict)
-    """for each of the sync's links, by name: a value of its column to what the object is looked for by"""
+    """for links by match value, by name: a value of the column to what the object is looked for by"""
     abilities: Abilities | None = None
     """what the destination can be asked to do with this object; None: all that it can"""
 

@@ -34,8 +34,10 @@ from penstock.records import (
     Request,
     Response,
     Retry,
+    Row,
     Unknown,
 )
+from penstock.relations import RELATING
 from penstock.retry import RetryPolicy
 from penstock.stateout import StateOut
 from tests.core.deaths import Crash, PointedLedger, opened
@@ -51,6 +53,10 @@ class World:
     """(e-mail, fields written)"""
     removed: list[tuple[str, str]] = field(default_factory=list)
     """(archive or delete, e-mail)"""
+    companies: dict[str, str] = field(default_factory=dict)
+    """name to id: objects of another kind, with which these can be linked"""
+    links: set[tuple[str, str, str]] = field(default_factory=set)
+    """(id, name of the link, id of the other object)"""
     next_id: int = 1
     clock: float = 0.0
     wall: float = 1_000_000.0
@@ -68,8 +74,13 @@ class World:
         """
         if any(str(value).startswith("bad") for value in fields.values()):
             return {"outcome": "rejected"}
-        if action == "append":
-            return self._append(fields)
+        if action in ("append", "resolve"):
+            return self._append(fields) if action == "append" else self._resolve(fields)
+        if action in ("link", "unlink"):
+            return self._link(action, str(key), fields)
+        return self._object(action, key, fields)
+
+    def _object(self, action: str, key: Json, fields: dict[str, object]) -> dict[str, object]:
         keys = key if isinstance(key, list) else [key]
         found = next((i for k in keys if (i := self._locate(k)) is not None), None)
         if action in ("find", "read"):
@@ -81,9 +92,26 @@ class World:
         if (found is None and action not in ("upsert", "create")) or (found is not None and action == "create"):
             return {"outcome": "found", "id": found}
         if found is not None and action in ("archive", "delete"):
+            self.links = {ends for ends in self.links if ends[0] != found}
             self.removed.append((action, str(self.objects.pop(found)["email"])))
             return {"outcome": "delivered", "id": found, "created": False}
         return self._put(found, fields)
+
+    def _resolve(self, fields: dict[str, object]) -> dict[str, object]:
+        name = str(fields["name"])
+        if name not in self.companies and fields["create"]:
+            self.companies[name], self.next_id = str(self.next_id), self.next_id + 1
+        return {"outcome": "found", "id": self.companies.get(name)}
+
+    def _link(self, action: str, key: str, fields: dict[str, object]) -> dict[str, object]:
+        if key not in self.objects:
+            return {"outcome": "found", "id": None}
+        ends = (key, str(fields["link"]), str(fields["other"]))
+        if action == "link":
+            self.links.add(ends)
+        else:
+            self.links.discard(ends)
+        return {"outcome": "delivered", "id": None, "created": False}
 
     def _put(self, found: str | None, fields: dict[str, object]) -> dict[str, object]:
         holder = self.find(str(fields["email"])) if "email" in fields else None
@@ -126,6 +154,10 @@ class Memory:
 
     def encode(self, batch: Batch) -> Request:
         looking = batch.action is Action.FIND
+        if batch.action in RELATING:
+            return Request(
+                "POST", f"/{batch.action.value}", json.dumps([_related(batch, r) for r in batch.rows]).encode()
+            )
         rows: list[list[object]] = [
             [
                 row.look_for if looking else int(row.destination_id) if row.destination_id else row.match,
@@ -161,6 +193,12 @@ class Memory:
 
     def gauge(self, response: Response) -> Gauge | None:
         return None
+
+
+def _related(batch: Batch, row: Row) -> list[object]:
+    if batch.action is Action.RESOLVE:
+        return [0, {"name": row.other, "create": batch.link.missing == "create"}]
+    return [int(row.destination_id or 0), {"link": batch.link.name, "other": row.other}]
 
 
 class SimSender:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from bench.core import core
 from bench.pipe import pipe_unchanged
+from bench.postgres import postgres
 from bench.results import Result, readable, save
 from bench.tap import taps
 
@@ -14,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
     "pipe_unchanged_rows_per_s": pipe_unchanged,
     "core": core,
     "tap": taps,
+    "postgres": postgres,
 }
 
 

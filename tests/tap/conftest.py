@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,38 @@ try:
 except ModuleNotFoundError:  # of the packages above it
     GOOGLE = None
 collect_ignore += [] if GOOGLE else [f"test_bigquery{part}.py" for part in ("", "_login", "_values")]
+
+THOROUGH = "PENSTOCK_THOROUGH" in os.environ
+"""the whole story on every warehouse: `make story`"""
+WHOLE = {"duckdb", "duckdb-warehouse", "postgres", "snowflake"}
+"""where each test of the story runs always; on the others a statement takes long, and these tests are enough to meet
+every statement and every way of reading"""
+SHORT = {
+    "test_nothing_changed_emits_nothing_again_and_again",
+    "test_added_changed_and_removed_come_in_key_order",
+    "test_a_state_from_the_middle_acknowledges_what_stands_before_it",
+    "test_two_runs_from_one_state_cannot_corrupt_it",
+    "test_a_lost_store_is_a_complete_read",
+    "test_repeated_keys_by_each_policy",
+    "test_old_tables_are_dropped",
+    "test_a_where_and_columns_of_the_model",
+    "test_the_log_says_which_rows_these_were",
+    "test_full_emits_everything_every_time",
+    "test_incremental_goes_on_from_its_bookmark_ties_included",
+}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, and say so, what `make story` runs."""
+    left = [item for item in items if not THOROUGH and _is_long(item)]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
+
+
+def _is_long(item: pytest.Item) -> bool:
+    bench = getattr(getattr(item, "callspec", None), "params", {}).get("bench")
+    return isinstance(bench, str) and bench not in WHOLE and getattr(item, "originalname", "") not in SHORT
 
 
 @pytest.fixture(scope="session")

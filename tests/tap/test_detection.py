@@ -74,7 +74,7 @@ def test_the_log_says_which_rows_these_were(bench: Bench, caplog: pytest.LogCapt
         caplog.clear()
         with caplog.at_level(logging.INFO):
             after = state_of(bench.run(bench.model("t"), state=state))
-        assert re.search(r"(DuckDB|PostgreSQL|Redshift|Snowflake): \d+ statements, \d", caplog.text)
+        assert re.search(r"(DuckDB|PostgreSQL|Redshift|Snowflake|BigQuery): \d+ (statements|jobs), \d", caplog.text)
         [line] = re.findall(r"t: (\d+ rows \(.*?\)) in \S+ s, \S+ s of it in the warehouse;", caplog.text)
         return after, line
 

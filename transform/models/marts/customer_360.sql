@@ -63,6 +63,7 @@ joined as (
         people.last_name,
         people.phone,
         people.account_id,
+        accounts.account_key,
         accounts.account_name,
         subscribed.plan,
         subscribed.seats,

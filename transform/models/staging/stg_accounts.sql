@@ -1,5 +1,6 @@
 select
     account_id,
+    'A-' || lpad(account_id::text, 4, '0') as account_key,
     name as account_name,
     domain,
     country,

@@ -12,20 +12,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from penstock_sandbox.faults import Fault
-from penstock_sandbox.hubspot import errors
-from penstock_sandbox.hubspot.access import Token
-from penstock_sandbox.hubspot.portal import Shelf, Visit
-from penstock_sandbox.hubspot.properties import Property
+from penstock_sandbox.hubspot import canned, errors, imports, plane
+from penstock_sandbox.hubspot.portal import Shelf
 from penstock_sandbox.provenance import BEHAVIOURS, counts
 from penstock_sandbox.world import World
-
-
-class Seed(msgspec.Struct, forbid_unknown_fields=True):
-    """Objects and property definitions to put in place: unchecked (addresses are lower-cased), without history."""
-
-    type: str = "contacts"
-    objects: list[dict[str, str]] = []
-    properties: list[Property] = []
 
 
 class Move(msgspec.Struct, forbid_unknown_fields=True):
@@ -33,23 +23,6 @@ class Move(msgspec.Struct, forbid_unknown_fields=True):
 
     advance: float = 0.0
     hold: bool | None = None
-
-
-class Grant(msgspec.Struct, forbid_unknown_fields=True):
-    """A token to accept from now on; `expires_in` is seconds, 0 or less for one that has expired."""
-
-    token: str
-    scopes: list[str] | None = None
-    expires_in: float | None = None
-    kind: str = "private"
-
-
-class Merge(msgspec.Struct, forbid_unknown_fields=True):
-    """Two ids: `other` is merged away into `survivor`."""
-
-    survivor: str
-    other: str
-    type: str = "contacts"
 
 
 Action = Callable[[World, Request, bytes], object]
@@ -61,23 +34,11 @@ def _reset(world: World, _request: Request, _body: bytes) -> object:
 
 
 def _seed(world: World, _request: Request, body: bytes) -> object:
-    seed = msgspec.json.decode(body, type=Seed)
-    shelf = world.hubspot.shelf(seed.type)
-    for definition in seed.properties:
-        shelf.define(definition)
-    visit = Visit(world.hubspot, shelf, world.clock.now(), world.requests)
-    ids = []
-    for properties in seed.objects:
-        record = shelf.table.draft(visit.now)
-        shelf.table.insert(record)
-        stored = {
-            name: value.strip().lower() if name in shelf.kind.aliases else value
-            for name, value in properties.items()
-            if value
-        }
-        shelf.table.write(record, stored, visit.now)
-        ids.append(record.id)
-    return {"ids": ids}
+    return plane.seed(world.hubspot, body, world.clock.now(), world.requests)
+
+
+def _alter(world: World, _request: Request, body: bytes) -> object:
+    return plane.alter(world.hubspot, body)
 
 
 def _configure(world: World, _request: Request, body: bytes) -> object:
@@ -94,21 +55,31 @@ def _clock(world: World, _request: Request, body: bytes) -> object:
 
 
 def _token(world: World, _request: Request, body: bytes) -> object:
-    grant = msgspec.json.decode(body, type=Grant)
-    expires_at = None if grant.expires_in is None else world.clock.now() + grant.expires_in
-    fields = {"token": grant.token, "scopes": grant.scopes, "expires_at": expires_at, "kind": grant.kind}
-    world.hubspot.tokens[grant.token] = msgspec.convert(fields, Token)
-    return {"token": grant.token}
+    return plane.grant(world.hubspot, body, world.clock.now())
+
+
+def _app(world: World, _request: Request, body: bytes) -> object:
+    return plane.grant_app(world.hubspot, body)
 
 
 def _merge(world: World, _request: Request, body: bytes) -> object:
-    merge = msgspec.json.decode(body, type=Merge)
-    table = world.hubspot.shelf(merge.type).table
-    survivor, other = table.live(merge.survivor), table.live(merge.other)
-    if survivor is None or other is None or survivor is other:
-        raise ValueError("both ids must name live objects, and not the same one")
-    table.merge(survivor, other, Visit(world.hubspot, world.hubspot.shelf(merge.type), world.clock.now(), 0).now)
-    return {"survivor": survivor.id}
+    return plane.merge(world.hubspot, body, world.clock.now())
+
+
+def _associations(world: World, request: Request, _body: bytes) -> object:
+    return plane.associations(world.hubspot, request.path_params["from"], request.path_params["to"])
+
+
+def _lists(world: World, _request: Request, _body: bytes) -> object:
+    return plane.lists(world.hubspot)
+
+
+def _events(world: World, _request: Request, _body: bytes) -> object:
+    return plane.sent_events(world.hubspot)
+
+
+def _imports(world: World, _request: Request, _body: bytes) -> object:
+    return plane.jobs(world.hubspot, world.clock.now())
 
 
 def _add_faults(world: World, _request: Request, body: bytes) -> object:
@@ -118,9 +89,19 @@ def _add_faults(world: World, _request: Request, body: bytes) -> object:
 
 
 def _faults_of(body: bytes) -> list[Fault]:
-    if body.lstrip().startswith(b"["):
-        return msgspec.json.decode(body, type=list[Fault])
-    return [msgspec.json.decode(body, type=Fault)]
+    many = body.lstrip().startswith(b"[")
+    found = msgspec.json.decode(body, type=list[Fault]) if many else [msgspec.json.decode(body, type=Fault)]
+    return [_worded(fault) if fault.answer else fault for fault in found]
+
+
+def _worded(fault: Fault) -> Fault:
+    """Give a fault the vendor's answer that it names."""
+    known = canned.answers()
+    if fault.answer not in known or fault.kind != "status":
+        raise ValueError(f"kind status has the answers {', '.join(known)}; not {fault.answer!r}")
+    status, body, headers = known[fault.answer]
+    text = body if body.startswith(b"{") else msgspec.json.encode(body.decode())
+    return msgspec.structs.replace(fault, status=status, body=msgspec.Raw(text), headers=headers | fault.headers)
 
 
 def _list_faults(world: World, _request: Request, _body: bytes) -> object:
@@ -143,12 +124,14 @@ def _clear_faults(world: World, _request: Request, _body: bytes) -> object:
 
 
 def _history(world: World, request: Request, _body: bytes) -> object:
+    imports.advance(world.hubspot, world.clock.now())
     limit = request.query_params.get("limit")
     writes = world.history.after(int(request.query_params.get("after", "0")), None if limit is None else int(limit))
     return {"writes": writes, "last": len(world.history)}
 
 
 def _objects(world: World, request: Request, _body: bytes) -> object:
+    imports.advance(world.hubspot, world.clock.now())
     shelf: Shelf = world.hubspot.shelf(request.path_params["type"])
     archived = request.query_params.get("archived") == "true"
     return {"objects": list(shelf.table.listing(archived=archived))}
@@ -168,7 +151,13 @@ ACTIONS: list[tuple[str, str, Action]] = [
     ("POST", "/configure", _configure),
     ("POST", "/clock", _clock),
     ("POST", "/tokens", _token),
+    ("POST", "/apps", _app),
     ("POST", "/merge", _merge),
+    ("POST", "/alter", _alter),
+    ("GET", "/associations/{from}/{to}", _associations),
+    ("GET", "/lists", _lists),
+    ("GET", "/events", _events),
+    ("GET", "/imports", _imports),
     ("POST", "/faults", _add_faults),
     ("GET", "/faults", _list_faults),
     ("DELETE", "/faults", _clear_faults),

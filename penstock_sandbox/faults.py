@@ -12,8 +12,20 @@ from typing import Literal
 import msgspec
 
 Place = Literal["on_connect", "before_apply", "after_apply", "in_answer"]
-Kind = Literal["reset", "status", "html", "truncate", "empty", "drip", "drop_rows"]
-ANSWER_ONLY = frozenset({"truncate", "drip", "drop_rows"})
+Kind = Literal[
+    "reset",
+    "status",
+    "html",
+    "truncate",
+    "empty",
+    "drip",
+    "drop_rows",
+    "repeat_rows",
+    "silent",
+    "strip_context",
+    "alter",
+]
+ANSWER_ONLY = frozenset({"truncate", "drip", "drop_rows", "repeat_rows", "strip_context"})
 CONTROL_PREFIX = "/_sandbox"
 
 
@@ -22,7 +34,10 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     `on`, `every` and `share` choose among the matching requests; with none of them all are struck. `times`
     is the most strikes in all. `body` is sent as given (text, or JSON); `rows` is how many results
-    `drop_rows` leaves out; `delay_ms` is the pause after each byte of `drip`.
+    `drop_rows` leaves out or `repeat_rows` shows twice; `delay_ms` is the pause after each byte of `drip`.
+    `silent` is a success without results or errors. `seconds` ends the schedule so long after its first strike,
+    on the sandbox clock. `answer` names an answer of the vendor's, which gives `status`, `body` and `headers`.
+    `alter`, before_apply, changes the account and lets the request go on: see `hubspot.plane.Alteration`.
     """
 
     place: Place
@@ -38,12 +53,17 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     headers: dict[str, str] = {}
     rows: int = 1
     delay_ms: float = 20.0
+    seconds: float | None = None
+    answer: str = ""
+    alter: msgspec.Raw = msgspec.Raw(b"null")
 
     def __post_init__(self) -> None:
         if self.place == "on_connect" and self.kind != "reset":
             raise ValueError("on_connect knows only the kind reset")
         if self.kind in ANSWER_ONLY and self.place != "in_answer":
             raise ValueError(f"{self.kind} happens in_answer")
+        if self.kind == "alter" and self.place != "before_apply":
+            raise ValueError("alter happens before_apply")
 
     def content(self) -> bytes:
         """Return the body to send: a JSON string stands for its text, anything else for itself."""
@@ -58,12 +78,13 @@ class Schedule:
         self.fault = fault
         self.seen = 0
         self.struck = 0
+        self._ends: float | None = None
         self._chance = random.Random(fault.seed)  # noqa: S311 - replayable on purpose
 
-    def strikes(self, route: str) -> bool:
+    def strikes(self, route: str, now: float) -> bool:
         """Count a request and tell whether this fault strikes it."""
         fault = self.fault
-        if fault.match not in route:
+        if fault.match not in route or (self._ends is not None and now >= self._ends):
             return False
         self.seen += 1
         chosen = not (fault.on or fault.every or fault.share)
@@ -73,6 +94,8 @@ class Schedule:
         if not chosen or (fault.times is not None and self.struck >= fault.times):
             return False
         self.struck += 1
+        if fault.seconds is not None and self._ends is None:
+            self._ends = now + fault.seconds
         return True
 
 
@@ -86,11 +109,11 @@ class Faults:
         """Start a schedule."""
         self.schedules.append(Schedule(fault))
 
-    def at_request(self, route: str) -> dict[Place, Fault]:
+    def at_request(self, route: str, now: float) -> dict[Place, Fault]:
         """Count a request, `METHOD /path`, and return the faults that strike it, by place."""
         found: dict[Place, Fault] = {}
         for schedule in self.schedules:
-            if schedule.fault.place != "on_connect" and schedule.strikes(route):
+            if schedule.fault.place != "on_connect" and schedule.strikes(route, now):
                 found.setdefault(schedule.fault.place, schedule.fault)
         return found
 
@@ -98,5 +121,5 @@ class Faults:
         """Tell whether a connection whose first request is `route` is reset. The control plane's never are."""
         if f" {CONTROL_PREFIX}" in route:
             return False
-        struck = [each.strikes(route) for each in self.schedules if each.fault.place == "on_connect"]
+        struck = [each.strikes(route, 0.0) for each in self.schedules if each.fault.place == "on_connect"]
         return any(struck)

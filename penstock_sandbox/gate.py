@@ -15,6 +15,7 @@ from penstock_sandbox.world import World
 Respond = Callable[[Call], Answer]
 HTML = "<html><head><title>Just a moment</title></head><body><h1>Something went wrong</h1></body></html>"
 JSON = "application/json;charset=utf-8"
+SILENT = b'{"status":"COMPLETE","results":[]}'
 
 
 class Gate:
@@ -32,12 +33,14 @@ class Gate:
         path = raw_path[len(self.prefix) :]
         world.requests += 1
         number = world.requests
-        faults = world.faults.at_request(f"{scope['method']} {raw_path}")
+        faults = world.faults.at_request(f"{scope['method']} {raw_path}", world.clock.now())
         body = await _body(receive)
         if world.settings.latency_ms:
             await asyncio.sleep(world.settings.latency_ms / 1000)
         struck = faults.get("before_apply")
-        if struck is not None:
+        if struck is not None and struck.kind == "alter":
+            world.alter(struck.alter)
+        elif struck is not None:
             await self._instead(struck, "struck before apply", scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -72,6 +75,8 @@ def _substitute(fault: Fault) -> tuple[int, bytes, dict[str, str]]:
     match fault.kind:
         case "html":
             return 200, HTML.encode(), {"Content-Type": "text/html"} | fault.headers
+        case "silent":
+            return 200, SILENT, {"Content-Type": JSON} | fault.headers
         case "empty":
             return 200, b"", {"Content-Type": JSON} | fault.headers
         case _:
@@ -79,7 +84,7 @@ def _substitute(fault: Fault) -> tuple[int, bytes, dict[str, str]]:
 
 
 def _status(fault: Fault, answer: Answer) -> int:
-    return _substitute(fault)[0] if fault.kind in {"html", "empty", "status"} else answer.status
+    return _substitute(fault)[0] if fault.kind in {"html", "empty", "silent", "status"} else answer.status
 
 
 async def _distort(fault: Fault, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,8 +97,8 @@ async def _distort(fault: Fault, answer: Answer, scope: Scope, receive: Receive,
             await _drop(scope, receive)
         case "truncate":
             await _send(send, answer.status, answer.headers, answer.body[: len(answer.body) // 2])
-        case "drop_rows":
-            await _send(send, answer.status, answer.headers, _without_rows(answer.body, fault.rows))
+        case "drop_rows" | "repeat_rows" | "strip_context":
+            await _send(send, answer.status, answer.headers, _edited(answer.body, fault))
         case "drip":
             await send(_start(answer.status, answer.headers, len(answer.body)))
             for place in range(len(answer.body)):
@@ -107,14 +112,18 @@ async def _distort(fault: Fault, answer: Answer, scope: Scope, receive: Receive,
             await _send(send, status, headers, body)
 
 
-def _without_rows(body: bytes, rows: int) -> bytes:
-    """Leave out the last `rows` of `results`; an answer without results stays as it is."""
+def _edited(body: bytes, fault: Fault) -> bytes:
+    """Leave out the last `rows` of `results`, show them twice, or take `context` from all `errors`."""
     if not body:
         return body
     content = msgspec.json.decode(body, type=dict[str, object])
-    results = content.get("results")
-    if isinstance(results, list):
-        content["results"] = results[: max(0, len(results) - rows)]
+    results, failed = content.get("results"), content.get("errors")
+    if isinstance(results, list) and fault.kind == "drop_rows":
+        content["results"] = results[: max(0, len(results) - fault.rows)]
+    if isinstance(results, list) and fault.kind == "repeat_rows":
+        content["results"] = results + results[-fault.rows :]
+    if isinstance(failed, list) and fault.kind == "strip_context":
+        content["errors"] = [{name: each[name] for name in each if name != "context"} for each in failed]
     return msgspec.json.encode(content)
 
 

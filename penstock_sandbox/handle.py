@@ -9,6 +9,7 @@ import msgspec
 
 from penstock_sandbox.faults import CONTROL_PREFIX
 from penstock_sandbox.hubspot.access import DEFAULT_BEARER
+from penstock_sandbox.hubspot.memory import Occurrence
 from penstock_sandbox.store import Record, Write
 
 Content = TypeVar("Content")
@@ -29,6 +30,34 @@ class _Objects(msgspec.Struct):
 
 class _Seeded(msgspec.Struct):
     ids: list[str]
+
+
+class _Pair(msgspec.Struct, rename={"source": "from"}):
+    source: str
+    to: str
+    types: list[int]
+
+
+class _Pairs(msgspec.Struct):
+    associations: list[_Pair]
+
+
+class _List(msgspec.Struct):
+    id: str
+    name: str
+    members: list[str]
+
+
+class _Lists(msgspec.Struct):
+    lists: list[_List]
+
+
+class _Events(msgspec.Struct):
+    events: list[Occurrence]
+
+
+class _Imports(msgspec.Struct):
+    imports: list[dict[str, object]]
 
 
 class Moment(msgspec.Struct):
@@ -66,9 +95,13 @@ class Sandbox:
         objects: Iterable[dict[str, str]] = (),
         properties: Iterable[dict[str, object]] = (),
         object_type: str = "contacts",
+        **more: object,
     ) -> list[str]:
-        """Put objects and property definitions in place and return the objects' ids. Leaves no history."""
-        body = {"type": object_type, "objects": list(objects), "properties": list(properties)}
+        """Put objects and property definitions in place and return the objects' ids. Leaves no history.
+
+        `more` are further fields of `hubspot.plane.Seed`: `pipelines`, `links`, `owners`, `events`.
+        """
+        body = {"type": object_type, "objects": list(objects), "properties": list(properties), **more}
         return self._call("POST", "/seed", body, _Seeded).ids
 
     def history(self, after: int = 0, limit: int | None = None) -> list[Write]:
@@ -112,6 +145,32 @@ class Sandbox:
         body = {"token": token, "scopes": scopes, "expires_in": expires_in, "kind": kind}
         self._call("POST", "/tokens", body, dict)
         return token
+
+    def app(self, refresh_token: str, **fields: object) -> None:
+        """Accept a refresh token, with `revoked=True` no longer; `hubspot.plane.AppGrant` lists the fields."""
+        self._call("POST", "/apps", {"refresh_token": refresh_token, **fields}, dict)
+
+    def alter(self, object_type: str, name: str, archive: bool = False, options: list[str] | None = None) -> None:
+        """Archive a property, or give it other options, past all rules."""
+        body = {"type": object_type, "property": name, "archive": archive, "options": options}
+        self._call("POST", "/alter", body, dict)
+
+    def associations(self, one: str, other: str) -> dict[tuple[str, str], list[int]]:
+        """Return the type ids of every associated pair of ids."""
+        found = self._call("GET", f"/associations/{one}/{other}", None, _Pairs).associations
+        return {(each.source, each.to): each.types for each in found}
+
+    def lists(self) -> dict[str, list[str]]:
+        """Return the members of every list by the list's name."""
+        return {each.name: each.members for each in self._call("GET", "/lists", None, _Lists).lists}
+
+    def events(self) -> list[Occurrence]:
+        """Return every event that was sent, in order; `lost` says why one was dropped."""
+        return self._call("GET", "/events", None, _Events).events
+
+    def imports(self) -> list[dict[str, object]]:
+        """Return every import as HubSpot shows it."""
+        return self._call("GET", "/imports", None, _Imports).imports
 
     def merge(self, survivor: str, other: str, object_type: str = "contacts") -> None:
         """Merge one object away into another."""

@@ -5,14 +5,27 @@ from typing import Literal
 import msgspec
 
 
+class Conditional(msgspec.Struct, forbid_unknown_fields=True):
+    """`required` must have a value where `property` has the value `value`."""
+
+    type: str
+    property: str
+    value: str
+    required: str
+
+
 class HubSpotSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Limits of the simulated portal, and one switch per disputed behaviour (the default is the stricter reading)."""
 
-    tier: Literal["starter", "professional", "enterprise", "limit_increase"] = "professional"
+    tier: Literal["free", "starter", "professional", "enterprise", "limit_increase"] = "professional"
     per_ten_seconds: int | None = None
     """Requests per token in ten seconds; None takes the tier's figure."""
     daily: int | None = None
     """Requests per account and day; None takes the tier's figure."""
+    association_daily: int | None = None
+    """Requests to the association routes per account and day; None takes the tier's figure."""
+    time_zone: str = "US/Eastern"
+    """The portal's, in which its day begins."""
     partial_status_2026_09: Literal[200, 207] = 200
     """Status of a partly failed batch on the 2026-09 paths."""
     echo_trace_ids: bool = False
@@ -25,6 +38,32 @@ class HubSpotSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Whether batch/update accepts `idProperty: email`."""
     upsert_conflict: Literal["whole", "row"] = "whole"
     """Whether an address owned by another record refuses the whole upsert with 409, or that row alone."""
+    merge_new_id: bool = True
+    """Whether the survivor of a merge gets a new id, or keeps the primary's, as in HubSpot's beta."""
+    search_lag: float = 5.0
+    """Seconds until a write is found by search; reading by id or key sees it at once."""
+    association_inputs: int = 2000
+    """Most inputs of a batch that makes associations: documented 2,000, one report says 100."""
+    scopes_shape: Literal["errors", "context"] = "errors"
+    """Where a 403 names the scopes: in `errors`, as documented, or in `context`, as recorded on schemas."""
+    rules_on_older_paths: bool = True
+    """Whether `required_on_form` and `conditional` hold on paths before 2026-09 too; three readings disagree."""
+    required_on_form: dict[str, list[str]] = {}
+    """Properties that an admin made required on the create form, by object type."""
+    conditional: list[Conditional] = []
+    """Properties that an admin made required for some values of others."""
+    bare_errors: float = 0.0
+    """Share of error bodies that lose some of their fields, all of which are optional."""
+    import_seconds: float = 2.0
+    """How long an import is STARTED, and how long PROCESSING."""
+    import_fate: Literal["done", "deferred", "failed", "reverted"] = "done"
+    """What becomes of imports: `deferred` never start, `failed` and `reverted` end half way."""
+    import_bad_value: Literal["row", "value"] = "row"
+    """What a bad value in an import keeps from being written: its row, or only itself."""
+    imports_daily: int | None = None
+    """Imports per day; None takes the tier's figure."""
+    oauth_expires_in: int = 1800
+    """Life of an access token in seconds."""
 
 
 class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -48,4 +87,4 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         part = patch.get("hubspot")
         if isinstance(part, dict):
             merged["hubspot"] = {**msgspec.structs.asdict(self.hubspot), **part}
-        return msgspec.convert(merged, Settings)
+        return msgspec.convert(msgspec.to_builtins(merged), Settings)

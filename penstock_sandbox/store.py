@@ -5,13 +5,14 @@ entry exists for every write that changed the store, in the order in which it di
 """
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
-Action = Literal["create", "update", "archive"]
+Action = Literal["create", "update", "archive", "merge", "purge", "associate", "dissociate", "join", "leave", "event"]
 
 
 class Record(msgspec.Struct, gc=False, eq=False):
@@ -22,6 +23,17 @@ class Record(msgspec.Struct, gc=False, eq=False):
     updated: str
     properties: dict[str, str]
     archived: bool = False
+
+
+class Change(NamedTuple):
+    """What a write changed, so that a reader who lags behind can be shown the time before it."""
+
+    time: str
+    record: Record
+    before: dict[str, str | None] | None
+    """Earlier values; None where the record did not exist."""
+    archived: bool
+    """Whether the write was the record's archiving."""
 
 
 class Table:
@@ -36,6 +48,7 @@ class Table:
         self.merged: dict[str, str] = {}
         self.unique: dict[str, dict[str, Record]] = {name: {} for name in unique}
         self.folded: frozenset[str] = frozenset()
+        self.changes: deque[Change] = deque()
         self._aliases = aliases or {}
         self._order: list[Record] = []
         self._next = first_id
@@ -50,9 +63,19 @@ class Table:
         """Make a draft findable by id. Drafts are inserted in the order in which they were drawn."""
         self.records[record.id] = record
         self._order.append(record)
+        self.changes.append(Change(record.created, record, None, False))
+
+    def forget_changes(self, before: str) -> None:
+        """Drop what is known of changes older than a time; text in ISO form compares as time does."""
+        while self.changes and self.changes[0].time < before:
+            self.changes.popleft()
 
     def write(self, record: Record, written: dict[str, str], now: str) -> None:
         """Set properties, `""` clearing one, and keep the indexes true."""
+        last = self.changes[-1] if self.changes else None
+        if last is None or last.record is not record or last.before is not None:
+            have = record.properties
+            self.changes.append(Change(now, record, {name: have.get(name) for name in written}, False))
         for name, index in self.unique.items():
             if name in written:
                 self._move(index, name, record, written[name])
@@ -75,6 +98,13 @@ class Table:
                     del index[self.key(name, value)]
         record.archived = True
         record.updated = now
+        self.changes.append(Change(now, record, {}, True))
+
+    def purge(self, record: Record, now: str) -> None:
+        """Archive a record and forget every value of it."""
+        if not record.archived:
+            self.archive(record, now)
+        record.properties.clear()
 
     def merge(self, survivor: Record, other: Record, now: str) -> None:
         """Fold `other` into `survivor`, which keeps its values and answers to the other's aliases."""
@@ -149,6 +179,8 @@ class Write(msgspec.Struct, gc=False, omit_defaults=True):
     request: int = 0
     type: str = ""
     action: Action | None = None
+    to: str | None = None
+    """The other end: the record of an association or membership."""
     keys: dict[str, str] | None = None
     properties: dict[str, str] | None = None
 

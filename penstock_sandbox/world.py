@@ -2,8 +2,11 @@
 
 from collections import Counter
 
+import msgspec
+
 from penstock_sandbox.clock import Clock
 from penstock_sandbox.faults import Faults
+from penstock_sandbox.hubspot import plane
 from penstock_sandbox.hubspot.portal import Portal
 from penstock_sandbox.settings import Settings
 from penstock_sandbox.store import History
@@ -34,6 +37,10 @@ class World:
         self.settings = self.settings.patched(patch)
         self.history.full = self.settings.history == "full"
         self.hubspot.configure(self.settings)
+
+    def alter(self, change: msgspec.Raw) -> None:
+        """Change an account in the middle of a run, as a fault asks."""
+        plane.alter(self.hubspot, bytes(change))
 
     def stats(self) -> dict[str, object]:
         """Return the counters. `over_quota` are requests made although a limit was spent."""

@@ -1,4 +1,4 @@
-"""Who may call: tokens, their expiry and their scopes."""
+"""Who may call: tokens, their expiry and their scopes; apps that refresh them."""
 
 from typing import Literal
 
@@ -9,6 +9,8 @@ from penstock_sandbox.provenance import assumed, documented, recorded
 
 DEFAULT_BEARER = "sandbox-hubspot-token"
 SANDBOX_PREFIX = "sandbox-"
+REFRESH = "sandbox-refresh-token"
+SCOPES = "developers.hubspot.com/scopes"
 
 
 class Token(msgspec.Struct, forbid_unknown_fields=True):
@@ -24,6 +26,16 @@ class Token(msgspec.Struct, forbid_unknown_fields=True):
             raise ValueError(f"a sandbox token starts with {SANDBOX_PREFIX!r}, so that no real one is ever put here")
 
 
+class App(msgspec.Struct, forbid_unknown_fields=True):
+    """What a refresh token belongs to. A revoked one is BAD_REFRESH_TOKEN."""
+
+    client_id: str = "sandbox-client"
+    client_secret: str = "sandbox-secret"  # noqa: S105 - no secret at all
+    scopes: list[str] | None = None
+    revoked: bool = False
+    minted: int = 0
+
+
 @recorded("A call without a known token is INVALID_AUTHENTICATION, 401", "recorded body in the fact sheet")
 @recorded("An expired token is EXPIRED_AUTHENTICATION, 401", "recorded body in the fact sheet")
 def authenticate(tokens: dict[str, Token], authorization: str | None, now: float) -> Token:
@@ -37,9 +49,14 @@ def authenticate(tokens: dict[str, Token], authorization: str | None, now: float
     return token
 
 
-@documented("A token without the scope is refused with 403 and the scopes wanted", "developers.hubspot.com/scopes")
+@documented("A token without the scope is refused with 403 and the scopes wanted", SCOPES)
+@documented("Associations need the object scopes of both ends", SCOPES)
+@recorded("Schemas name them in `context`, at the top", "amp-labs/connectors, metadata-err-schemas-scope")
 @assumed("Reading properties needs the object's read scope", "a target with only object scopes reads them at its start")
-def authorize(token: Token, scope: str | None) -> None:
+def authorize(token: Token, scopes: list[str], in_context: bool = False) -> None:
     """Refuse a token that lacks a scope; some endpoints need none."""
-    if scope is not None and token.scopes is not None and scope not in token.scopes:
-        raise errors.missing_scopes([scope])
+    if token.scopes is None:
+        return
+    missing = [scope for scope in scopes if scope not in token.scopes]
+    if missing:
+        raise errors.missing_scopes(missing, in_context)

@@ -25,12 +25,19 @@ class RowError(msgspec.Struct, omit_defaults=True):
 
     category: str
     message: str
-    context: Context
+    context: Context | None = None
     status: str = "error"
+    sub_category: str | None = None
 
     def body(self) -> dict[str, object]:
         """Return it in the order and with the keys of the recorded answers."""
-        return {"status": self.status, "category": self.category, "message": self.message, "context": self.context}
+        body: dict[str, object] = {"status": self.status, "category": self.category}
+        if self.sub_category is not None:
+            body["subCategory"] = self.sub_category
+        body["message"] = self.message
+        if self.context is not None:
+            body["context"] = self.context
+        return body
 
 
 class RefusalError(Exception):
@@ -145,6 +152,14 @@ def property_exists(name: str) -> RefusalError:
     )
 
 
+def nothing_there(what: str, sub_category: str | None = None) -> RefusalError:
+    """Refuse a list, an import, a schema that does not exist."""
+    body: dict[str, object] = {"message": f"{what} does not exist", "category": "OBJECT_NOT_FOUND"}
+    if sub_category is not None:
+        body["subCategory"] = sub_category
+    return RefusalError(404, body)
+
+
 def resource_not_found() -> RefusalError:
     """Refuse a path that is no endpoint."""
     return RefusalError(404, {"message": "resource not found", "category": "OBJECT_NOT_FOUND"})
@@ -166,9 +181,16 @@ def expired(seconds: int) -> RefusalError:
     return RefusalError(401, {"message": message, "category": "EXPIRED_AUTHENTICATION"})
 
 
-def missing_scopes(scopes: list[str]) -> RefusalError:
-    """Refuse a token that may not do this."""
+def missing_scopes(scopes: list[str], in_context: bool = False) -> RefusalError:
+    """Refuse a token that may not do this: the scopes in `errors`, as documented, or in `context`, as recorded."""
     page = "https://developers.hubspot.com/scopes"
+    if in_context:
+        body: dict[str, object] = {
+            "message": "One or more of the following scopes are required.",
+            "context": {"requiredGranularScopes": scopes, "links": [page]},
+            "category": "MISSING_SCOPES",
+        }
+        return RefusalError(403, body)
     first = {
         "message": "One or more of the following scopes are required.",
         "context": {"requiredGranularScopes": scopes},

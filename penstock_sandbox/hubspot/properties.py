@@ -9,9 +9,11 @@ from penstock_sandbox.hubspot import errors
 from penstock_sandbox.hubspot.values import PROPERTIES_GUIDE, Check, check_for
 from penstock_sandbox.provenance import assumed, documented, recorded
 
-Type = Literal["string", "number", "date", "datetime", "enumeration", "bool"]
+Type = Literal["string", "number", "date", "datetime", "enumeration", "bool", "phone_number", "json"]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}").fullmatch
 MOST_UNIQUE = 10
+MOST_CUSTOM = 1000
+READABLE_AFTER = 0.4
 
 
 class Option(msgspec.Struct, rename="camel"):
@@ -53,39 +55,75 @@ class Property(msgspec.Struct, rename="camel", kw_only=True):
     data_sensitivity: str = "non_sensitive"
 
 
+class Group(msgspec.Struct, rename="camel"):
+    """A group that properties stand in."""
+
+    name: str
+    label: str
+    display_order: int = -1
+    archived: bool = False
+
+
+class Patch(msgspec.Struct, rename="camel"):
+    """What PATCH may change about a property; what is absent stays."""
+
+    label: str | None = None
+    type: Type | None = None
+    field_type: str | None = None
+    group_name: str | None = None
+    description: str | None = None
+    options: list[Option] | None = None
+    display_order: int | None = None
+    hidden: bool | None = None
+    form_field: bool | None = None
+    has_unique_value: bool | None = None
+
+
 class Catalogue:
     """The properties of one object type, with the compiled check of each."""
 
-    def __init__(self, definitions: list[Property]) -> None:
+    def __init__(self, definitions: list[Property], owners: frozenset[str] = frozenset(), keys: bool = True) -> None:
+        self.groups: dict[str, Group] = {}
         self.archived: dict[str, Property] = {}
         self.checks: dict[str, Check] = {}
         self.appendable: set[str] = set()
         self.read_only: set[str] = set()
         self._live: dict[str, Property] = {}
+        self._owners = owners
+        self._keys = keys
+        self._made: dict[str, float] = {}
         for definition in definitions:
             self.add(definition)
 
-    def listed(self) -> list[Property]:
-        """Return the live definitions."""
-        return list(self._live.values())
+    def listed(self, now: float = float("inf")) -> list[Property]:
+        """Return the live definitions that can be read at a time."""
+        return [each for name, each in self._live.items() if self._made.get(name, 0.0) <= now]
+
+    def custom(self) -> int:
+        """Count the live definitions that are not HubSpot's."""
+        return sum(not each.hubspot_defined for each in self._live.values())
 
     def unique(self) -> list[str]:
         """Return the names that identify an object; `email` does so without `hasUniqueValue` being its switch."""
         return [definition.name for definition in self._live.values() if definition.has_unique_value]
 
     @recorded("An unknown property name on GET is a 404", "reports collected in the fact sheet")
-    def get(self, name: str) -> Property:
-        """Return one live definition."""
-        if name not in self._live:
+    @recorded("A new property is readable after about 0.4 s", "reports of September 2026")
+    @assumed("It can be written at once", "only its reading is reported to be late")
+    def get(self, name: str, now: float = float("inf")) -> Property:
+        """Return one live definition that can be read at a time."""
+        if name not in self._live or self._made.get(name, 0.0) > now:
             raise errors.property_not_found(name)
         return self._live[name]
 
     @recorded("Creating a property that exists is a 409", "reports of September 2026")
     @recorded("Creating a property whose name is archived brings the old one back", "reports of September 2026")
-    @documented("At most ten unique properties per object", PROPERTIES_GUIDE)
+    @documented("At most ten unique properties per object, and none for products", PROPERTIES_GUIDE)
+    @documented("At most 1,000 custom properties per object", "developers.hubspot.com, limits of custom properties")
+    @assumed("A property must stand in a group that exists", "the guide creates the group first")
     @assumed("A name is lower-case letters, digits and underscores", "what HubSpot's own names keep to")
     @assumed("An enumeration needs options", "without one no value could ever be written")
-    def create(self, definition: Property) -> Property:
+    def create(self, definition: Property, now: float = 0.0) -> Property:
         """Add a definition and return what is there afterwards."""
         name = definition.name
         if name in self._live:
@@ -96,8 +134,15 @@ class Catalogue:
             raise errors.invalid_request(f"Property name '{name}' is invalid")
         if definition.type == "enumeration" and not definition.options and not definition.external_options:
             raise errors.invalid_request(f"Property '{name}' of type enumeration has no options")
+        if definition.has_unique_value and not self._keys:
+            raise errors.invalid_request("hasUniqueValue is not supported for this object type")
         if definition.has_unique_value and len(self.unique()) >= MOST_UNIQUE:
             raise errors.invalid_request(f"An object can have at most {MOST_UNIQUE} unique properties")
+        if definition.group_name not in self.groups:
+            raise errors.invalid_request(f"Property group '{definition.group_name}' does not exist")
+        if self.custom() >= MOST_CUSTOM:
+            raise errors.invalid_request(f"An object can have at most {MOST_CUSTOM} custom properties")
+        self._made[name] = now + READABLE_AFTER
         definition.hubspot_defined = False
         definition.modification_metadata = Modification()
         return self.add(definition)
@@ -105,12 +150,30 @@ class Catalogue:
     def add(self, definition: Property) -> Property:
         """Put a definition in place without asking, as the control plane may; replaces one of that name."""
         self._live[definition.name] = definition
-        self.checks[definition.name] = check_for(definition)
+        self.checks[definition.name] = check_for(definition, self._owners)
+        group = definition.group_name
+        if group not in self.groups:
+            self.groups[group] = Group(group, group.replace("_", " ").capitalize())
+        self.appendable.discard(definition.name)
         if definition.field_type == "checkbox":
             self.appendable.add(definition.name)
         if definition.modification_metadata.read_only_value:
             self.read_only.add(definition.name)
         return definition
+
+    @recorded("PATCH with options replaces the whole list, without them they stay", "reports of September 2026")
+    @documented("Uniqueness is decided at creation and never changes", PROPERTIES_GUIDE)
+    @assumed("PATCH with hasUniqueValue is a 400", "documented as impossible, the answer is not shown")
+    @assumed("Of HubSpot's own properties only options can be changed", "their metadata says readOnlyDefinition")
+    def change(self, name: str, patch: Patch) -> Property:
+        """Change a definition."""
+        old = self.get(name)
+        given = {key: value for key, value in msgspec.structs.asdict(patch).items() if value is not None}
+        if "has_unique_value" in given and given["has_unique_value"] is not old.has_unique_value:
+            raise errors.invalid_request("hasUniqueValue cannot be changed after a property was created")
+        if old.modification_metadata.read_only_definition and given.keys() - {"options", "has_unique_value"}:
+            raise errors.invalid_request(f"Property '{name}' has a read only definition")
+        return self.add(msgspec.structs.replace(old, **given))
 
     @documented("DELETE archives a property, and writing it then fails", PROPERTIES_GUIDE)
     @assumed("Properties that HubSpot defines cannot be archived", "their metadata says archivable: false")
@@ -119,98 +182,11 @@ class Catalogue:
         definition = self.get(name)
         if not definition.modification_metadata.archivable:
             raise errors.invalid_request(f"Property '{name}' cannot be archived")
+        self.take_away(name)
+
+    def take_away(self, name: str) -> None:
+        """Archive a definition without asking, as the control plane may; an unknown one is a 404."""
+        self.get(name)
         self.archived[name] = self._live.pop(name)
         del self.checks[name]
         self.appendable.discard(name)
-
-
-def _built_in(name: str, label: str, kind: Type, field_type: str, read_only: bool = False) -> Property:
-    return Property(
-        name=name,
-        label=label,
-        type=kind,
-        field_type=field_type,
-        group_name="contactinformation",
-        hubspot_defined=True,
-        has_unique_value=name in {"email", "hs_object_id"},
-        form_field=not read_only,
-        modification_metadata=Modification(False, True, read_only),
-    )
-
-
-def _choices(*pairs: tuple[str, str]) -> list[Option]:
-    return [Option(label, value, display_order=place) for place, (value, label) in enumerate(pairs)]
-
-
-def _custom(name: str, label: str, kind: Type, field_type: str, *choices: tuple[str, str]) -> Property:
-    return Property(
-        name=name,
-        label=label,
-        type=kind,
-        field_type=field_type,
-        group_name="customer_360",
-        options=_choices(*choices),
-        has_unique_value=name == "customer_key",
-        form_field=False,
-    )
-
-
-_STAGES = _choices(
-    ("subscriber", "Subscriber"),
-    ("lead", "Lead"),
-    ("marketingqualifiedlead", "Marketing Qualified Lead"),
-    ("salesqualifiedlead", "Sales Qualified Lead"),
-    ("opportunity", "Opportunity"),
-    ("customer", "Customer"),
-    ("evangelist", "Evangelist"),
-    ("other", "Other"),
-)
-
-
-def contact_properties() -> list[Property]:
-    """Return what a portal has for contacts: HubSpot's own properties and those the demo's portal added."""
-    stage = _built_in("lifecyclestage", "Lifecycle Stage", "enumeration", "radio")
-    stage.options = list(_STAGES)
-    owner = _built_in("hubspot_owner_id", "Contact owner", "enumeration", "select")
-    owner.external_options = True
-    channels = ("paid_search", "organic", "referral", "direct", "social", "email")
-    plans = ("free", "starter", "team", "business")
-    return [
-        _built_in("email", "Email", "string", "text"),
-        _built_in("firstname", "First Name", "string", "text"),
-        _built_in("lastname", "Last Name", "string", "text"),
-        _built_in("phone", "Phone Number", "string", "phonenumber"),
-        _built_in("company", "Company Name", "string", "text"),
-        _built_in("jobtitle", "Job Title", "string", "text"),
-        stage,
-        _built_in("website", "Website URL", "string", "text"),
-        _built_in("city", "City", "string", "text"),
-        _built_in("country", "Country/Region", "string", "text"),
-        owner,
-        _built_in("hs_additional_emails", "Additional email addresses", "string", "text", read_only=True),
-        _built_in("hs_object_id", "Record ID", "number", "number", read_only=True),
-        _built_in("createdate", "Create Date", "datetime", "date", read_only=True),
-        _built_in("lastmodifieddate", "Last Modified Date", "datetime", "date", read_only=True),
-        _custom("customer_key", "Customer key", "string", "text"),
-        _custom("lead_score", "Lead score", "number", "number"),
-        _custom("gclid", "Google click ID", "string", "text"),
-        _custom("plan", "Plan", "enumeration", "select", *((plan, plan.capitalize()) for plan in plans)),
-        _custom("signup_date", "Signup date", "date", "date"),
-        _custom("last_seen_at", "Last seen at", "datetime", "date"),
-        _bool("is_customer", "Is customer"),
-        _custom("monthly_spend", "Monthly spend", "number", "number"),
-        _custom("seats", "Seats", "number", "number"),
-        _custom(
-            "first_touch_channel",
-            "First touch channel",
-            "enumeration",
-            "select",
-            *((channel, channel.replace("_", " ").capitalize()) for channel in channels),
-        ),
-        _custom("account_name", "Account name", "string", "text"),
-        _custom("page_views_30d", "Page views, 30 days", "number", "number"),
-    ]
-
-
-def _bool(name: str, label: str) -> Property:
-    return _custom(name, label, "bool", "booleancheckbox", ("true", "Yes"), ("false", "No"))

@@ -4,6 +4,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from penstock_sandbox.hubspot import errors
+from penstock_sandbox.hubspot.associations import Named, Spec
 from penstock_sandbox.hubspot.errors import Problem, RowError
 from penstock_sandbox.hubspot.portal import PORTAL_ID, Visit
 from penstock_sandbox.hubspot.values import InvalidError
@@ -15,6 +16,13 @@ MOST_INPUTS = 100
 OBJECTS_GUIDE = "developers.hubspot.com/docs/api-reference/latest/crm/using-object-apis"
 
 
+class Rider(msgspec.Struct):
+    """An association that rides on a new object."""
+
+    to: Named
+    types: list[Spec]
+
+
 class Row(msgspec.Struct, rename="camel", gc=False):
     """One input of a batch."""
 
@@ -22,6 +30,7 @@ class Row(msgspec.Struct, rename="camel", gc=False):
     properties: dict[str, Value] = {}
     id_property: str | None = None
     object_write_trace_id: str | None = None
+    associations: list[Rider] = []
 
 
 class Result(msgspec.Struct, rename="camel", gc=False):
@@ -33,6 +42,8 @@ class Result(msgspec.Struct, rename="camel", gc=False):
     updated_at: str
     archived: bool
     url: str
+    archived_at: str | UnsetType = UNSET
+    associations: dict[str, object] | UnsetType = UNSET
     new: bool | UnsetType = UNSET
     object_write_trace_id: str | UnsetType = UNSET
 
@@ -113,10 +124,13 @@ def describe(visit: Visit, record: Record, names: dict[str, str] | list[str]) ->
     kind = visit.shelf.kind
     have = record.properties
     properties: dict[str, str | None] = {name: have.get(name) for name in names}
-    properties["createdate"] = record.created
+    properties[kind.created] = record.created
     properties["hs_object_id"] = record.id
     properties[kind.modified] = record.updated
-    return Result(record.id, properties, record.created, record.updated, record.archived, visit.shelf.url + record.id)
+    shown = Result(record.id, properties, record.created, record.updated, record.archived, visit.shelf.url + record.id)
+    if record.archived:
+        shown.archived_at = record.updated
+    return shown
 
 
 def no_such_rows(visit: Visit, ids: list[str]) -> list[RowError]:

@@ -5,7 +5,7 @@ A write is planned for all rows before any is applied, so that a refused batch l
 
 from typing import NamedTuple
 
-from penstock_sandbox.hubspot import errors
+from penstock_sandbox.hubspot import associations, constraints, errors
 from penstock_sandbox.hubspot.errors import Problem, RowError
 from penstock_sandbox.hubspot.portal import PORTAL_ID, Visit
 from penstock_sandbox.hubspot.rows import (
@@ -64,12 +64,24 @@ class Plan:
         target = record or self.visit.table.draft(self.visit.now)
         if self.visit.catalogue.appendable:
             _append(self.visit, target, written)
+        problems += self._constrain(target, written, new)
         owner, claims = self._clash(target, written, problems)
         if problems or owner is not None:
             self.bad.append(Bad(row, problems, owner))
             return
         self._claims.update(dict.fromkeys(claims, target))
         self.steps.append(Step(row, target, written, key, new))
+
+    def _constrain(self, target: Record, written: dict[str, str], new: bool) -> list[Problem]:
+        """Return what is wrong with a row's values together; may leave one of them out."""
+        visit, found = self.visit, []
+        if new:
+            found += constraints.missing(visit, written)
+        found += constraints.misplaced(visit, target, written)
+        if visit.settings.hubspot.conditional:
+            found += constraints.conditional(visit, target, written)
+        constraints.hold_back(visit, target, written)
+        return found
 
     def claimed(self, name: str, value: str) -> Record | None:
         """Return who has a unique value, or will have it once the rows before are applied."""
@@ -143,7 +155,11 @@ def create(visit: Visit, rows: list[Row]) -> Batch:
     refuse_crowd(len(rows))
     plan = Plan(visit)
     for row in rows:
-        plan.add(row, None, None, {})
+        wanted = row.associations
+        if wanted and (reason := associations.unfit(visit, wanted)) is not None:
+            plan.bad.append(Bad(row, [Problem("associations", "INVALID_ASSOCIATION", reason)], None))
+        else:
+            plan.add(row, None, None, {})
     return _settle(plan, rows, "create")
 
 
@@ -173,14 +189,21 @@ def update(visit: Visit, rows: list[Row]) -> Batch:
 @recorded("Unknown ids are one OBJECT_NOT_FOUND that names them all", "amp-labs/connectors, partial success of update")
 @documented("Merged ids keep resolving to the surviving record", "HubSpot changelog, updated merge functionality")
 @assumed("An object asked for twice is answered once", "results are a set of objects, not of inputs")
-def read(visit: Visit, ids: list[str], id_property: str | None, names: list[str]) -> Batch:
+@assumed("With archived=true only archived objects are found, by record id", "the two sets are told apart in listings")
+def read(visit: Visit, ids: list[str], id_property: str | None, names: list[str], archived: bool = False) -> Batch:
     """Return objects with the named properties."""
     refuse_crowd(len(ids))
     name = key_property(visit, id_property)
     found: dict[str, Record] = {}
     missing: list[str] = []
     for each in ids:
-        record = visit.table.resolve(each) if name is None else visit.table.find(name, _stored_key(visit, name, each))
+        if archived:
+            record = visit.table.records.get(each)
+            record = record if record is not None and record.archived and each not in visit.table.merged else None
+        elif name is None:
+            record = visit.table.resolve(each)
+        else:
+            record = visit.table.find(name, stored_key(visit, name, each))
         if record is None:
             missing.append(each)
         else:
@@ -198,7 +221,7 @@ def archive(visit: Visit, ids: list[str]) -> None:
         record = visit.table.live(each)
         if record is not None:
             visit.table.archive(record, visit.now)
-            _note(visit, "archive", record, None, {})
+            note(visit, "archive", record, None, {})
 
 
 @recorded("An idProperty that is not unique refuses the batch", "segmentio/action-destinations pull request 3957")
@@ -222,14 +245,15 @@ def _keys(visit: Visit, rows: list[Row]) -> tuple[str | None, list[str]]:
         raise errors.invalid_request("Some required fields were not set: [id]")
     keys = [row.id or "" for row in rows]
     if name is not None:
-        keys = [_stored_key(visit, name, key) for key in keys]
+        keys = [stored_key(visit, name, key) for key in keys]
     refuse_duplicates(keys if name is None else [visit.table.key(name, key) for key in keys])
     return name, keys
 
 
 @documented("E-mail keys are compared without case", DEDUPLICATION)
 @assumed("Values of unique text properties are compared exactly", "case rule not documented; `unique_text: fold`")
-def _stored_key(visit: Visit, name: str, key: str) -> str:
+def stored_key(visit: Visit, name: str, key: str) -> str:
+    """Return a key in the form in which it is stored."""
     return key.strip().lower() if name in visit.shelf.kind.aliases else key
 
 
@@ -267,7 +291,9 @@ def _apply(visit: Visit, step: Step, say_new: bool) -> Result:
     if new:
         visit.table.insert(record)
     visit.table.write(record, written, visit.now)
-    _note(visit, "create" if new else "update", record, key, written)
+    note(visit, "create" if new else "update", record, key, written)
+    if row.associations:
+        associations.ride_along(visit, record, row.associations)
     result = describe(visit, record, written)
     if say_new:
         result.new = new
@@ -276,7 +302,8 @@ def _apply(visit: Visit, step: Step, say_new: bool) -> Result:
     return result
 
 
-def _note(visit: Visit, action: Action, record: Record, key: str | None, written: dict[str, str]) -> None:
+@assumed("Every applied write is noted, also one that changes no value", "the oracle counts what was sent again")
+def note(visit: Visit, action: Action, record: Record, key: str | None, written: dict[str, str]) -> None:
     """Note an applied write in the history, with no more than it keeps."""
     number = len(visit.history) + 1
     keys = _unique_values(visit, record)
@@ -286,7 +313,7 @@ def _note(visit: Visit, action: Action, record: Record, key: str | None, written
         visit.history.add(Write(number, record.id, key))
         return
     name = visit.shelf.kind.name
-    visit.history.add(Write(number, record.id, key, visit.seconds, visit.request, name, action, keys, written))
+    visit.history.add(Write(number, record.id, key, visit.seconds, visit.request, name, action, None, keys, written))
 
 
 def _unique_values(visit: Visit, record: Record) -> dict[str, str]:

@@ -135,12 +135,18 @@ def some_of(options: list[str]) -> Check:
     return several
 
 
-@assumed("An owner id is digits", "owners are external options and the sandbox has no list of them")
-def owner(value: str) -> str:
-    """Accept the id of an owner."""
-    if not value.isascii() or not value.isdigit():
-        raise InvalidError("INVALID_OPTION", f"{value} was not one of the allowed options: []")
-    return value
+@documented("An owner field takes the id of an owner", PROPERTIES_GUIDE)
+@assumed("The id of nobody is INVALID_OPTION", "owners are the options of these fields")
+def owner_among(owners: frozenset[str]) -> Check:
+    """Return the check of an owner field; without a list of owners any digits will do."""
+
+    def owner(value: str) -> str:
+        known = value in owners if owners else value.isascii() and value.isdigit()
+        if not known:
+            raise InvalidError("INVALID_OPTION", f"{value} was not one of the allowed options: []")
+        return value
+
+    return owner
 
 
 @documented("A read-only property cannot be written", PROPERTIES_GUIDE)
@@ -154,7 +160,7 @@ def read_only(name: str) -> Check:
     return refuse
 
 
-def check_for(definition: Property) -> Check:
+def check_for(definition: Property, owners: frozenset[str] = frozenset()) -> Check:
     """Compile the check of one property."""
     options = [option.value for option in definition.options]
     if definition.calculated or definition.modification_metadata.read_only_value:
@@ -162,7 +168,7 @@ def check_for(definition: Property) -> Check:
     if definition.name == "email":
         return email
     if definition.type == "enumeration" and definition.external_options:
-        return owner
+        return owner_among(owners)
     if definition.type == "enumeration":
         return some_of(options) if definition.field_type == "checkbox" else one_of(options)
     if definition.type == "bool":

@@ -1,238 +1,105 @@
-"""HubSpot's HTTP surface: paths and bodies in, bodies and headers out. It decides nothing."""
-
-from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+"""HubSpot's HTTP surface: finds the endpoint, looks at token and limits, words refusals. It decides nothing else."""
 
 import msgspec
 
 from penstock_sandbox.exchange import Answer, Call
-from penstock_sandbox.hubspot import errors, rules, singles
-from penstock_sandbox.hubspot.access import authenticate, authorize
-from penstock_sandbox.hubspot.portal import Portal, Visit
-from penstock_sandbox.hubspot.properties import Property
-from penstock_sandbox.hubspot.rows import Batch, Row, Value
+from penstock_sandbox.hubspot import errors, imports, paths
+from penstock_sandbox.hubspot.access import Token, authenticate, authorize
+from penstock_sandbox.hubspot.portal import Portal
+from penstock_sandbox.hubspot.routes import ROUTES
+from penstock_sandbox.hubspot.routing import Ask, Route
 from penstock_sandbox.provenance import assumed, documented
 
-Body = TypeVar("Body")
 JSON = "application/json;charset=utf-8"
 VERSIONING = "developers.hubspot.com/docs/developer-tooling/platform/versioning"
+NOBODY = Token("sandbox-nobody")
 
-# The date does not always sit in the same place, so each family's path is spelt out.
-AREAS: dict[tuple[str, ...], tuple[str, str]] = {
-    ("crm", "v3", "objects"): ("objects", "v3"),
-    ("crm", "objects", "2026-03"): ("objects", "2026-03"),
-    ("crm", "objects", "2026-09"): ("objects", "2026-09"),
-    ("crm", "v3", "properties"): ("properties", "v3"),
-    ("crm", "properties", "2026-03"): ("properties", "2026-03"),
-    ("crm", "properties", "2026-09"): ("properties", "2026-09"),
-    ("account-info", "v3", "details"): ("details", "v3"),
-    ("account-info", "2026-03", "details"): ("details", "2026-03"),
-    ("account-info", "2026-09", "details"): ("details", "2026-09"),
-}
+_Key = tuple[str, str, int]
+_BY_SHAPE: dict[_Key, list[tuple[list[str], Route]]] = {}
+for _area, _routes in ROUTES.items():
+    for _route in _routes:
+        _parts = _route.path.split("/") if _route.path else []
+        _BY_SHAPE.setdefault((_area, _route.method, len(_parts)), []).append((_parts, _route))
 
 
-class Inputs(msgspec.Struct):
-    """The body of batch create, update and upsert."""
-
-    inputs: list[Row]
-
-
-class Named(msgspec.Struct):
-    """An input that is only an id."""
-
-    id: str
-
-
-class Read(msgspec.Struct, rename="camel"):
-    """The body of batch/read."""
-
-    inputs: list[Named]
-    properties: list[str] = []
-    id_property: str | None = None
+def find(areas: tuple[str, ...], method: str, rest: list[str]) -> tuple[str, Route, dict[str, str]] | None:
+    """Return the endpoint of a path with its area and the parts that it names; words go before names."""
+    best: tuple[int, str, Route, dict[str, str]] | None = None
+    for area in areas:
+        for parts, route in _BY_SHAPE.get((area, method, len(rest)), ()):
+            names: dict[str, str] = {}
+            for part, given in zip(parts, rest, strict=True):
+                if part.startswith("{"):
+                    names[part[1:-1]] = given
+                elif part != given:
+                    break
+            else:
+                if best is None or len(names) < best[0]:
+                    best = len(names), area, route, names
+    return None if best is None else best[1:]
 
 
-class Archive(msgspec.Struct):
-    """The body of batch/archive."""
-
-    inputs: list[Named]
-
-
-class Single(msgspec.Struct):
-    """The body of a single create or update."""
-
-    properties: dict[str, Value]
-
-
-class Reply(NamedTuple):
-    """An endpoint's success."""
-
-    status: int
-    body: object = None
-
-
-class Route(NamedTuple):
-    """One endpoint: the scope it wants (`{type}` is filled in) and what it does."""
-
-    scope: str | None
-    run: Callable[[Portal, Visit, Call, list[str], str], Reply]
-
-
-def decode(body: bytes, kind: type[Body]) -> Body:
-    """Parse a body, or refuse it as HubSpot does."""
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise errors.bad_json(str(error)) from error
+def _label(method: str, prefix: str, route: Route, names: dict[str, str]) -> str:
+    """Name an endpoint for the counters: object types as given, ids and names blanked."""
+    path = route.path
+    for name in ("type", "from", "to"):
+        if name in names:
+            path = path.replace(f"{{{name}}}", names[name])
+    for name in names:
+        path = path.replace(f"{{{name}}}", "{id}")
+    return f"{method} /{prefix}" + (f"/{path}" if path else "")
 
 
 @documented("The v3, 2026-03 and 2026-09 paths answer alike", VERSIONING)
 @documented("Object types are named by name or by id", "developers.hubspot.com understanding-the-crm")
+@documented("A slash at the end of a path is accepted", "hubspot-api-client 12.0.0 sends it to imports, lists, owners")
+@documented("Every field of an error body is optional", "developers.hubspot.com error-handling")
 @assumed("A path that is no endpoint is a 404 in the usual shape", "the real body is not recorded")
 @assumed("Authentication is looked at first, then limits, then the path", "the usual order of a gateway")
 def respond(portal: Portal, call: Call) -> Answer:
     """Answer one request."""
-    parts = call.segments()
-    area, family = AREAS.get(tuple(parts[:3]), ("", ""))
-    name, route = _find(area, call.method, parts[3:])
-    label = f"{call.method} /{'/'.join(parts[:3])}{name}" if route else "unrouted"
+    imports.advance(portal, call.now)
+    place = paths.locate(call.segments())
+    found = place and find(place.areas, call.method, place.rest)
+    label = _label(call.method, place.prefix, found[1], found[2]) if place and found else "unrouted"
     headers = {"Content-Type": JSON, "x-hubspot-correlation-id": portal.correlation_id()}
     over_quota = False
     try:
-        token = authenticate(portal.tokens, call.headers.get("authorization"), call.now)
-        try:
-            headers.update(portal.limits.admit(token, call.now))
-        except errors.RefusalError:
-            over_quota = True
-            raise
-        if route is None:
+        token = NOBODY
+        if found is None or found[0] != "oauth":
+            token = authenticate(portal.tokens, call.headers.get("authorization"), call.now)
+            try:
+                headers.update(portal.limits.admit(token, call.now, found[1].budget if found else "app"))
+            except errors.RefusalError:
+                over_quota = True
+                raise
+        if place is None or found is None:
             raise errors.resource_not_found()
-        shelf = portal.shelf(parts[3] if area != "details" else "contacts")
-        authorize(token, route.scope and route.scope.format(type=shelf.kind.name))
-        visit = Visit(portal, shelf, call.now, call.number)
-        reply = route.run(portal, visit, call, parts[4:], family)
+        area, route, names = found
+        ask = Ask(portal, call, place.family, names, token)
+        if token.scopes is not None:
+            in_context = area == "schemas" or portal.settings.hubspot.scopes_shape == "context"
+            authorize(token, _scopes(ask, route), in_context)
+        reply = route.run(ask)
     except errors.RefusalError as refusal:
-        body = {**refusal.body, "correlationId": headers["x-hubspot-correlation-id"]}
-        if over_quota:
-            body["requestId"] = portal.correlation_id()
-        return Answer(refusal.status, msgspec.json.encode(body), headers | refusal.headers, label, over_quota)
+        return _refused(portal, refusal, headers, label, over_quota)
     content = b"" if reply.body is None else msgspec.json.encode(reply.body)
     return Answer(reply.status, content, headers, label)
 
 
-def _find(area: str, method: str, rest: list[str]) -> tuple[str, Route | None]:
-    """Return an endpoint with its name; ids and names in the path are blanked, `batch/...` is not."""
-    tail = rest[1:]
-    if tail and tail[0] != "batch":
-        tail = ["{id}", *tail[1:]]
-    name = "/".join(tail)
-    shown = "".join(f"/{part}" for part in rest[:1] + tail)
-    if area == "details":
-        return shown, DETAILS if method == "GET" and not rest else None
-    return shown, ROUTES.get((area, method, name)) if rest else None
+def _scopes(ask: Ask, route: Route) -> list[str]:
+    kinds: dict[str, str] = {name: ask.shelf(name).kind.scope for name in ("type", "from", "to") if name in ask.names}
+    return [scope.format(**kinds) for scope in route.scopes]
 
 
-def _batch(portal: Portal, visit: Visit, done: Batch, family: str, success: int = 200) -> Reply:
-    """Format the answer to a batch, shuffled."""
-    portal.chance.shuffle(done.results)
-    body: dict[str, object] = {"status": "COMPLETE", "results": done.results}
-    if done.errors:
-        body["numErrors"] = len(done.errors)
-        body["errors"] = [error.body() for error in done.errors]
-        success = visit.settings.hubspot.partial_status_2026_09 if family == "2026-09" else 207
-    return Reply(success, body | {"startedAt": visit.now, "completedAt": visit.now})
-
-
-def _upsert(portal: Portal, visit: Visit, call: Call, _rest: list[str], family: str) -> Reply:
-    return _batch(portal, visit, rules.upsert(visit, decode(call.body, Inputs).inputs), family)
-
-
-def _create(portal: Portal, visit: Visit, call: Call, _rest: list[str], family: str) -> Reply:
-    return _batch(portal, visit, rules.create(visit, decode(call.body, Inputs).inputs), family, 201)
-
-
-def _update(portal: Portal, visit: Visit, call: Call, _rest: list[str], family: str) -> Reply:
-    return _batch(portal, visit, rules.update(visit, decode(call.body, Inputs).inputs), family)
-
-
-def _read(portal: Portal, visit: Visit, call: Call, _rest: list[str], family: str) -> Reply:
-    asked = decode(call.body, Read)
-    done = rules.read(visit, [each.id for each in asked.inputs], asked.id_property, asked.properties)
-    return _batch(portal, visit, done, family)
-
-
-def _archive(_portal: Portal, visit: Visit, call: Call, _rest: list[str], _family: str) -> Reply:
-    rules.archive(visit, [each.id for each in decode(call.body, Archive).inputs])
-    return Reply(204)
-
-
-def _list(_portal: Portal, visit: Visit, call: Call, _rest: list[str], _family: str) -> Reply:
-    limit, after = call.query.get("limit", "10"), call.query.get("after", "")
-    names = [name for name in call.query.get("properties", "").split(",") if name]
-    results, more = singles.page(visit, limit, after, names, archived=call.query.get("archived") == "true")
-    body: dict[str, object] = {"results": results}
-    if more:
-        link = f"https://api.hubapi.com/{call.path.strip('/')}?limit={limit}&after={more}"
-        body["paging"] = {"next": {"after": more, "link": link}}
-    return Reply(200, body)
-
-
-def _get(_portal: Portal, visit: Visit, call: Call, rest: list[str], _family: str) -> Reply:
-    names = [name for name in call.query.get("properties", "").split(",") if name]
-    return Reply(200, singles.read_one(visit, rest[0], call.query.get("idProperty"), names))
-
-
-def _post(_portal: Portal, visit: Visit, call: Call, _rest: list[str], _family: str) -> Reply:
-    return Reply(201, singles.create_one(visit, decode(call.body, Single).properties))
-
-
-def _patch(_portal: Portal, visit: Visit, call: Call, rest: list[str], _family: str) -> Reply:
-    properties = decode(call.body, Single).properties
-    return Reply(200, singles.update_one(visit, rest[0], call.query.get("idProperty"), properties))
-
-
-def _delete(_portal: Portal, visit: Visit, _call: Call, rest: list[str], _family: str) -> Reply:
-    rules.archive(visit, rest[:1])
-    return Reply(204)
-
-
-def _properties(_portal: Portal, visit: Visit, call: Call, _rest: list[str], _family: str) -> Reply:
-    archived = call.query.get("archived") == "true"
-    return Reply(200, {"results": list(visit.catalogue.archived.values()) if archived else visit.catalogue.listed()})
-
-
-def _property(_portal: Portal, visit: Visit, _call: Call, rest: list[str], _family: str) -> Reply:
-    return Reply(200, visit.catalogue.get(rest[0]))
-
-
-def _add_property(_portal: Portal, visit: Visit, call: Call, _rest: list[str], _family: str) -> Reply:
-    return Reply(201, visit.shelf.add_property(decode(call.body, Property)))
-
-
-def _drop_property(_portal: Portal, visit: Visit, _call: Call, rest: list[str], _family: str) -> Reply:
-    visit.catalogue.archive(rest[0])
-    return Reply(204)
-
-
-def _details(portal: Portal, _visit: Visit, _call: Call, _rest: list[str], _family: str) -> Reply:
-    return Reply(200, portal.details())
-
-
-_READ, _WRITE = "crm.objects.{type}.read", "crm.objects.{type}.write"
-_SCHEMA_WRITE = "crm.schemas.{type}.write"
-DETAILS = Route(None, _details)
-ROUTES: dict[tuple[str, str, str], Route] = {
-    ("objects", "POST", "batch/upsert"): Route(_WRITE, _upsert),
-    ("objects", "POST", "batch/create"): Route(_WRITE, _create),
-    ("objects", "POST", "batch/update"): Route(_WRITE, _update),
-    ("objects", "POST", "batch/archive"): Route(_WRITE, _archive),
-    ("objects", "POST", "batch/read"): Route(_READ, _read),
-    ("objects", "GET", ""): Route(_READ, _list),
-    ("objects", "POST", ""): Route(_WRITE, _post),
-    ("objects", "GET", "{id}"): Route(_READ, _get),
-    ("objects", "PATCH", "{id}"): Route(_WRITE, _patch),
-    ("objects", "DELETE", "{id}"): Route(_WRITE, _delete),
-    ("properties", "GET", ""): Route(_READ, _properties),
-    ("properties", "POST", ""): Route(_SCHEMA_WRITE, _add_property),
-    ("properties", "GET", "{id}"): Route(_READ, _property),
-    ("properties", "DELETE", "{id}"): Route(_SCHEMA_WRITE, _drop_property),
-}
+def _refused(
+    portal: Portal, refusal: errors.RefusalError, headers: dict[str, str], label: str, over_quota: bool
+) -> Answer:
+    """Word a refusal, without some of its fields where the settings say so."""
+    body = {**refusal.body, "correlationId": headers["x-hubspot-correlation-id"]}
+    if over_quota:
+        body["requestId"] = portal.correlation_id()
+    share = portal.settings.hubspot.bare_errors
+    if share and portal.chance.random() < share:
+        body = {key: value for key, value in body.items() if portal.chance.random() < 0.5}
+    return Answer(refusal.status, msgspec.json.encode(body), headers | refusal.headers, label, over_quota)

@@ -56,9 +56,9 @@ def test_each_token_has_its_window_and_all_share_the_day(sandbox: Sandbox, api: 
 
 
 def test_the_day_ends_at_the_portals_midnight(sandbox: Sandbox, api: Api) -> None:
-    sandbox.configure(hubspot={"daily": 1})
+    sandbox.configure(hubspot={"daily": 1, "time_zone": "Asia/Kolkata"})
     now = sandbox.hold_clock()
-    to_midnight = 86_400 - (now - 4 * 3600) % 86_400
+    to_midnight = 86_400 - (now + 5.5 * 3600) % 86_400
     assert api.call("GET", "/account-info/v3/details").status_code == 200
     sandbox.advance(to_midnight / 2)
     assert api.call("GET", "/account-info/v3/details").status_code == 429

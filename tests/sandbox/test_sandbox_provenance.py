@@ -5,7 +5,26 @@ from types import ModuleType
 
 import pytest
 
-from penstock_sandbox.hubspot import access, limits, properties, rules, singles, values, wire
+from penstock_sandbox.hubspot import (
+    access,
+    associations,
+    canned,
+    constraints,
+    events,
+    imports,
+    limits,
+    links,
+    lists,
+    oauth,
+    pipelines,
+    properties,
+    rules,
+    schemas,
+    search,
+    singles,
+    values,
+    wire,
+)
 from penstock_sandbox.provenance import BEHAVIOURS, counts
 
 MARKED = {behaviour.function for behaviour in BEHAVIOURS}
@@ -17,7 +36,9 @@ def test_every_behaviour_has_a_source() -> None:
     assert len({(behaviour.name, behaviour.function) for behaviour in BEHAVIOURS}) == len(BEHAVIOURS)
 
 
-@pytest.mark.parametrize("module", [rules, singles, access])
+@pytest.mark.parametrize(
+    "module", [rules, singles, access, constraints, search, events, imports, lists, oauth, schemas, canned]
+)
 def test_every_rule_is_covered(module: ModuleType) -> None:
     names = {
         f"{module.__name__}.{name}"
@@ -28,6 +49,6 @@ def test_every_rule_is_covered(module: ModuleType) -> None:
     assert names <= MARKED
 
 
-@pytest.mark.parametrize("module", [values, limits, properties, wire])
+@pytest.mark.parametrize("module", [values, limits, properties, wire, links, associations, pipelines])
 def test_every_module_that_decides_has_marks(module: ModuleType) -> None:
     assert any(name.startswith(module.__name__ + ".") for name in MARKED)

@@ -191,7 +191,14 @@ def test_a_leading_semicolon_appends_to_a_multiple_choice() -> None:
     at = visit()
     options = [Option("A", "a"), Option("B", "b")]
     at.shelf.add_property(
-        Property(name="tags", label="Tags", type="enumeration", field_type="checkbox", group_name="g", options=options)
+        Property(
+            name="tags",
+            label="Tags",
+            type="enumeration",
+            field_type="checkbox",
+            group_name="customer_360",
+            options=options,
+        )
     )
     rules.upsert(at, [by_email("a@example.com", tags="a")])
     rules.upsert(at, [by_email("a@example.com", tags=";b")])

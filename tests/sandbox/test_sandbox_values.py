@@ -3,7 +3,7 @@
 import pytest
 
 from penstock_sandbox.hubspot import values
-from penstock_sandbox.hubspot.properties import contact_properties
+from penstock_sandbox.hubspot.definitions import contact_properties
 from penstock_sandbox.hubspot.values import InvalidError, check_for
 
 CHECKS = {definition.name: check_for(definition) for definition in contact_properties()}

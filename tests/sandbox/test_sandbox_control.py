@@ -98,3 +98,20 @@ def test_the_page_shows_contacts_escaped(sandbox: Sandbox) -> None:
     assert "a@example.com" in page
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
+
+
+def test_the_page_shows_everything_else_escaped(sandbox: Sandbox, api: Api) -> None:
+    evil = "<script>alert(1)</script>"
+    [contact] = sandbox.seed([{"email": "a@example.com"}])
+    [company] = sandbox.seed([{"name": evil}], object_type="companies")
+    link = {"from": contact, "to_type": "companies", "to": company, "types": [1]}
+    sandbox.seed(links=[link], events=[{"label": "Seen"}], owners=[])
+    assert sandbox.associations("contacts", "companies") == {(contact, company): [279, 1]}
+    api.call("POST", "/crm/v3/lists", {"name": evil, "objectTypeId": "0-1", "processingType": "MANUAL"})
+    api.call("POST", "/events/v3/send", {"eventName": "pe12345678_seen", "email": evil})
+    page = requests.get(sandbox.url, timeout=5).text
+    assert "<script>" not in page
+    assert page.count("&lt;script&gt;") == 3
+    for title in ("companies (1 records", "associations", "lists", "events"):
+        assert f"<h2>{title}" in page
+    assert f"contacts {contact}" in page

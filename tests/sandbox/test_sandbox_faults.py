@@ -104,3 +104,61 @@ def test_a_fault_that_cannot_be_is_refused(sandbox: Sandbox) -> None:
     for place, kind in (("before_apply", "truncate"), ("on_connect", "html"), ("nowhere", "reset")):
         with pytest.raises(SandboxError):
             sandbox.fault(place, kind)
+
+
+def test_vendor_answers_by_name(sandbox: Sandbox, api: Api) -> None:
+    expected = {
+        "daily": (429, "DAILY"),
+        "secondly": (429, "SECONDLY"),
+        "moving": (477, "MIGRATION"),
+        "conflict": (409, "Existing ID: 12345"),
+        "gateway_522": (522, "<h1>"),
+    }
+    for name, (status, part) in expected.items():
+        sandbox.fault("after_apply", "status", answer=name)
+        answer = api.upsert("a@example.com")
+        assert (answer.status_code, part in answer.text) == (status, True)
+        assert ("Retry-After" in answer.headers) is (name == "moving")
+        sandbox.clear_faults()
+    assert len(sandbox.history()) == len(expected)
+    with pytest.raises(SandboxError, match="gateway_502"):
+        sandbox.fault("before_apply", "status", answer="nonsense")
+
+
+def test_a_lock_lasts_two_seconds(sandbox: Sandbox, api: Api) -> None:
+    sandbox.hold_clock()
+    sandbox.fault("before_apply", "status", answer="locked", seconds=2)
+    assert [api.upsert("a@example.com").status_code for _ in range(2)] == [423, 423]
+    sandbox.advance(2)
+    assert api.upsert("a@example.com").status_code == 200
+
+
+def test_silence_repeats_and_errors_without_context(sandbox: Sandbox, api: Api) -> None:
+    sandbox.fault("before_apply", "silent", times=1)
+    assert api.upsert("a@example.com").json() == {"status": "COMPLETE", "results": []}
+    assert sandbox.history() == []
+    sandbox.clear_faults()
+    sandbox.fault("in_answer", "repeat_rows", times=1)
+    assert len(api.upsert("a@example.com", "b@example.com").json()["results"]) == 3
+    sandbox.clear_faults()
+    sandbox.fault("in_answer", "strip_context", times=1)
+    assert "context" not in api.upsert("a@example.com", plan="gold").json()["errors"][0]
+
+
+def test_error_bodies_lose_fields_by_chance(sandbox: Sandbox, api: Api) -> None:
+    sandbox.configure(hubspot={"bare_errors": 1.0})
+    keys = [frozenset(api.call("GET", "/crm/v3/objects/contacts/7").json()) for _ in range(8)]
+    assert len(set(keys)) > 1
+
+
+def test_a_property_changes_in_the_middle_of_a_run(sandbox: Sandbox, api: Api) -> None:
+    change = {"type": "contacts", "property": "plan", "options": ["free"]}
+    sandbox.fault("before_apply", "alter", on=[2], alter=change)
+    sandbox.fault("before_apply", "alter", on=[4], alter={"type": "contacts", "property": "plan", "archive": True})
+    codes = [api.upsert("a@example.com", plan=plan) for plan in ("team", "team", "free", "free")]
+    found = [answer.json().get("errors", [{"message": ""}])[0]["message"] for answer in codes]
+    assert [next((c for c in ("INVALID_OPTION", "PROPERTY_DOESNT_EXIST") if c in each), "") for each in found] == [
+        "", "INVALID_OPTION", "", "PROPERTY_DOESNT_EXIST",
+    ]  # fmt: skip
+    sandbox.alter("contacts", "city", archive=True)
+    assert api.upsert("a@example.com", city="Lima").json()["numErrors"] == 1

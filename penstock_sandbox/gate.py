@@ -44,7 +44,7 @@ class Gate:
             await self._instead(struck, "struck before apply", scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        query = _query(scope["query_string"].decode("latin-1"))
         answer = self.respond(Call(scope["method"], path, query, headers, body, number, world.clock.now()))
         world.routes[answer.route] += 1
         world.over_quota += answer.over_quota
@@ -125,6 +125,14 @@ def _edited(body: bytes, fault: Fault) -> bytes:
     if isinstance(failed, list) and fault.kind == "strip_context":
         content["errors"] = [{name: each[name] for name in each if name != "context"} for each in failed]
     return msgspec.json.encode(content)
+
+
+def _query(text: str) -> dict[str, str]:
+    """Return query values by name; a repeated name is a list, which commas separate as well."""
+    found: dict[str, str] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        found[name] = f"{found[name]},{value}" if name in found else value
+    return found
 
 
 def _transport(scope: Scope) -> asyncio.Transport:

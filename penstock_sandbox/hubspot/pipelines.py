@@ -132,7 +132,7 @@ def owners_page(owners: list[Owner], query: dict[str, str]) -> dict[str, object]
     limit, after = query.get("limit", "100"), query.get("after", "0")
     if not limit.isdecimal() or not 1 <= int(limit) <= 500 or not after.isdecimal():
         raise errors.invalid_request("limit must be between 1 and 500")
-    wanted = [each for each in owners if each.archived is (query.get("archived") == "true")]
+    wanted = [each for each in owners if each.archived is (query.get("archived", "").lower() == "true")]
     if "email" in query:
         wanted = [each for each in wanted if each.email == query["email"].lower()]
     shown = wanted[int(after) : int(after) + int(limit)]

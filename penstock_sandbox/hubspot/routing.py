@@ -47,6 +47,10 @@ class Ask(NamedTuple):
             raise errors.invalid_request("after is not a cursor of this listing")
         return int(given)
 
+    def archived(self) -> bool:
+        """Tell whether archived things are asked for; HubSpot's Python client writes `True`."""
+        return self.call.query.get("archived", "").lower() == "true"
+
     def listed(self, name: str) -> list[str]:
         """Return a query value that names several things, separated by commas."""
         return [each for each in self.call.query.get(name, "").split(",") if each]

@@ -153,8 +153,13 @@ def test_their_own_limit(sandbox: Sandbox, api: Api, tier: str, window: str) -> 
 
 
 def test_custom_objects_have_ids_of_their_own(sandbox: Sandbox, api: Api) -> None:
-    schema = {"name": "car", "labels": {}, "requiredProperties": [], "associatedObjects": ["contacts"]}
-    schema["properties"] = [{"name": "vin", "label": "VIN", "type": "string", "fieldType": "text"}]  # type: ignore[assignment]
+    schema: dict[str, object] = {
+        "name": "car",
+        "labels": {},
+        "requiredProperties": [],
+        "associatedObjects": ["contacts"],
+    }
+    schema["properties"] = [{"name": "vin", "label": "VIN", "type": "string", "fieldType": "text"}]
     made = api.call("POST", "/crm-object-schemas/v3/schemas", schema).json()
     assert made["associations"][0]["name"] == "car_to_contact"
     label = api.call("GET", "/crm/v4/associations/contact/p12345678_car/labels").json()["results"][0]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
+pytest.importorskip("hubspot")
+
 from hubspot import HubSpot
 from hubspot.crm import properties as properties_api
 from hubspot.crm.contacts import (

@@ -17,11 +17,11 @@ COLUMNS = ("email", "firstname", "lead_score")
 
 
 def mapping(columns: tuple[str, ...] = COLUMNS) -> list[dict[str, object]]:
-    return [
-        {"columnObjectTypeId": "0-1", "columnName": name, "propertyName": name}
-        | ({"columnType": "HUBSPOT_ALTERNATE_ID"} if name == "email" else {})
-        for name in columns
+    found: list[dict[str, object]] = [
+        {"columnObjectTypeId": "0-1", "columnName": name, "propertyName": name} for name in columns
     ]
+    found[0]["columnType"] = "HUBSPOT_ALTERNATE_ID"
+    return found
 
 
 def send(

@@ -74,7 +74,7 @@ def _update(ask: Ask) -> Reply:
 
 def _read(ask: Ask) -> Reply:
     visit, asked = ask.visit(), decode(ask.call.body, Read)
-    archived = ask.call.query.get("archived") == "true"
+    archived = ask.archived()
     done = rules.read(visit, [each.id for each in asked.inputs], asked.id_property, asked.properties, archived)
     return batch_reply(ask, visit, done.results, done.errors)
 
@@ -86,7 +86,7 @@ def _archive(ask: Ask) -> Reply:
 
 def _list(ask: Ask) -> Reply:
     query, visit = ask.call.query, ask.visit()
-    limit, archived = query.get("limit", "10"), query.get("archived") == "true"
+    limit, archived = query.get("limit", "10"), ask.archived()
     results, more = singles.page(visit, limit, query.get("after", ""), ask.listed("properties"), archived=archived)
     asked = ask.listed("associations")
     body: dict[str, object] = {"results": [singles.with_associates(visit, each, asked) for each in results]}
@@ -98,7 +98,7 @@ def _list(ask: Ask) -> Reply:
 
 def _get(ask: Ask) -> Reply:
     query, visit = ask.call.query, ask.visit()
-    archived = query.get("archived") == "true"
+    archived = ask.archived()
     found = singles.read_one(visit, ask.names["id"], query.get("idProperty"), ask.listed("properties"), archived)
     return Reply(200, singles.with_associates(visit, found, ask.listed("associations")))
 

@@ -46,7 +46,7 @@ class SchemaPatch(msgspec.Struct, rename="camel"):
 def _list(ask: Ask) -> Reply:
     catalogue = ask.shelf().catalogue
     wanted = ask.call.query.get("dataSensitivity", "non_sensitive")
-    archived = ask.call.query.get("archived") == "true"
+    archived = ask.archived()
     found = list(catalogue.archived.values()) if archived else catalogue.listed(ask.call.now)
     return Reply(200, {"results": [each for each in found if each.data_sensitivity == wanted]})
 

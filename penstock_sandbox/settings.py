@@ -36,6 +36,8 @@ class HubSpotSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How values of unique text properties are compared; e-mail always without case."""
     update_by_email: bool = False
     """Whether batch/update accepts `idProperty: email`."""
+    partial_upsert_by_email: bool = True
+    """Whether batch/upsert by email takes rows whose properties lack the address; the guide can be read either way."""
     upsert_conflict: Literal["whole", "row"] = "whole"
     """Whether an address owned by another record refuses the whole upsert with 409, or that row alone."""
     merge_new_id: bool = True
@@ -55,7 +57,7 @@ class HubSpotSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     bare_errors: float = 0.0
     """Share of error bodies that lose some of their fields, all of which are optional."""
     import_seconds: float = 2.0
-    """How long an import is STARTED, and how long PROCESSING."""
+    """How long an import is STARTED, and how long PROCESSING at the least."""
     import_fate: Literal["done", "deferred", "failed", "reverted"] = "done"
     """What becomes of imports: `deferred` never start, `failed` and `reverted` end half way."""
     import_bad_value: Literal["row", "value"] = "row"

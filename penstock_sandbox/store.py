@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
@@ -25,7 +25,7 @@ class Record(msgspec.Struct, gc=False, eq=False):
     archived: bool = False
 
 
-class Change(NamedTuple):
+class Change(msgspec.Struct, gc=False, eq=False):
     """What a write changed, so that a reader who lags behind can be shown the time before it."""
 
     time: str

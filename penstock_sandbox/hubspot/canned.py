@@ -19,6 +19,7 @@ class Canned(NamedTuple):
 
 
 @documented("423 while an object is locked, for two seconds or more", ERRORS)
+@documented("414 for a contact with more than 250 addresses", ERRORS)
 @documented("477 while the account moves to another data centre, with Retry-After up to a day", ERRORS)
 @documented("502, 503, 504, 521, 522, 523, 524, 525 and 526 come from the gateway", ERRORS)
 @recorded("A whole upsert can be a 409 that names an id", "reports in the fact sheet; its trigger is not described")
@@ -34,6 +35,8 @@ def answers() -> dict[str, Canned]:
     found["locked"] = _json(errors.RefusalError(423, {"message": "The resource is locked", "category": "LOCKED"}))
     found["conflict"] = _json(errors.conflict("Contact already exists. Existing ID: 12345"))
     found["internal"] = _json(errors.RefusalError(500, {"message": "internal error"}))
+    message = "Cannot have more than 250 identities on a profile"
+    found["identities"] = _json(errors.RefusalError(414, {"message": message, "category": "VALIDATION_ERROR"}))
     found["dead_refresh_token"] = _json(
         errors.RefusalError(400, {"status": "BAD_REFRESH_TOKEN", "message": "missing or invalid refresh token"})
     )

@@ -12,15 +12,20 @@ LIFECYCLE = "lifecyclestage"
 @documented("Companies need name or domain, deals name and stage, tickets subject and stage", OBJECTS_GUIDE)
 @documented("Custom objects need the requiredProperties of their schema", OBJECTS_GUIDE)
 @documented("A deal needs its pipeline where there are several", OBJECTS_GUIDE)
-@assumed("What is missing is MISSING_REQUIRED_PROPERTY", "the code is recorded, not for which call")
-def missing(visit: Visit, written: dict[str, str]) -> list[Problem]:
-    """Return what a new object lacks."""
+def required(visit: Visit) -> list[tuple[str, ...]]:
+    """Return what a new object must have: of each group one at least."""
     kind = visit.shelf.kind
     groups = list(kind.required)
     if kind.name == "deals" and len(visit.shelf.pipelines) > 1:
         groups.append(("pipeline",))
     if visit.rules_hold:
         groups += [(name,) for name in visit.settings.hubspot.required_on_form.get(kind.name, [])]
+    return groups
+
+
+@assumed("What is missing is MISSING_REQUIRED_PROPERTY", "the code is recorded, not for which call")
+def missing(groups: list[tuple[str, ...]], written: dict[str, str]) -> list[Problem]:
+    """Return what a new object lacks."""
     return [
         Problem(group[0], "MISSING_REQUIRED_PROPERTY", f"Required property {' or '.join(group)} was not set")
         for group in groups

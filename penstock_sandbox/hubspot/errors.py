@@ -5,6 +5,7 @@ recorded or documented; where the words are ours, the behaviour that uses them s
 `correlationId` to each refusal.
 """
 
+from random import Random
 from typing import NamedTuple
 
 import msgspec
@@ -48,6 +49,13 @@ class RefusalError(Exception):
         self.status = status
         self.body = {"status": "error", **body}
         self.headers = headers or {}
+
+
+def bare(body: dict[str, object], share: float, chance: Random) -> dict[str, object]:
+    """Return an error body that has lost about half of its fields, in a share of all cases."""
+    if not share or chance.random() >= share:
+        return body
+    return {name: value for name, value in body.items() if chance.random() < 0.5}
 
 
 def _embedded(problems: list[Problem], portal_id: int) -> str:

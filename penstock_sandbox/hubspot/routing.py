@@ -87,7 +87,8 @@ def batch_reply(ask: Ask, visit: Visit, results: list[Body], failed: list[RowErr
     body: dict[str, object] = {"status": "COMPLETE", "results": results}
     if failed:
         body["numErrors"] = len(failed)
-        body["errors"] = [error.body() for error in failed]
+        share, chance = visit.settings.hubspot.bare_errors, ask.portal.chance
+        body["errors"] = [errors.bare(error.body(), share, chance) for error in failed]
         success = visit.settings.hubspot.partial_status_2026_09 if ask.family == "2026-09" else 207
     return Reply(success, body | {"startedAt": visit.now, "completedAt": visit.now})
 

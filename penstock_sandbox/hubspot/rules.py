@@ -56,6 +56,7 @@ class Plan:
         self.bad: list[Bad] = []
         self.missing: list[str] = []
         self._claims: dict[tuple[str, str], Record] = {}
+        self._required = constraints.required(visit)
 
     def add(self, row: Row, record: Record | None, key: str | None, implied: dict[str, Value]) -> None:
         """Judge one row; `record` None makes a new one, `implied` are values that its key stands for."""
@@ -74,13 +75,14 @@ class Plan:
 
     def _constrain(self, target: Record, written: dict[str, str], new: bool) -> list[Problem]:
         """Return what is wrong with a row's values together; may leave one of them out."""
-        visit, found = self.visit, []
-        if new:
-            found += constraints.missing(visit, written)
-        found += constraints.misplaced(visit, target, written)
+        visit = self.visit
+        found = constraints.missing(self._required, written) if new and self._required else []
+        if visit.shelf.kind.stage is not None:
+            found += constraints.misplaced(visit, target, written)
         if visit.settings.hubspot.conditional:
             found += constraints.conditional(visit, target, written)
-        constraints.hold_back(visit, target, written)
+        if constraints.LIFECYCLE in written:
+            constraints.hold_back(visit, target, written)
         return found
 
     def claimed(self, name: str, value: str) -> Record | None:
@@ -130,12 +132,16 @@ def _taken(visit: Visit, name: str, value: str, target: Record, owner: Record) -
 @assumed("The key of an archived record makes a new one", "its unique values are free once it is archived")
 @assumed("A new object gets its key's value even if `properties` lacks it", "it could not be found again otherwise")
 @assumed("Record ids without idProperty update, and an unknown one is OBJECT_NOT_FOUND", "as batch/update does")
+@assumed("By email a row need not hold its address again", "the guide rules out 'partial upserts', others rely on them")
 @assumed("An address owned by another record refuses the whole upsert with 409", "reported, trigger not described")
 def upsert(visit: Visit, rows: list[Row]) -> Batch:
     """Create or update each row's object."""
     name, keys = _keys(visit, rows)
     if name is None:
         return _by_record_id(visit, rows, keys, follow_merges=True)
+    whole_only = name in visit.shelf.kind.aliases and not visit.settings.hubspot.partial_upsert_by_email
+    if whole_only and not all(name in row.properties for row in rows):
+        raise errors.invalid_request(f"Partial upserts are not supported when {name} is the idProperty")
     plan = Plan(visit)
     for row, key in zip(rows, keys, strict=True):
         record = plan.claimed(name, key)

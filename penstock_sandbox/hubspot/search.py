@@ -76,7 +76,7 @@ def find(visit: Visit, asked: Search, length: int) -> tuple[int, list[Result], s
     groups = [group.filters for group in asked.filter_groups]
     found = []
     for record, values in _candidates(visit, groups):
-        if groups and not any(all(_holds(visit, values, each) for each in group) for group in groups):
+        if groups and not any(all(_holds(visit, record, values, each) for each in group) for group in groups):
             continue
         if asked.query and not _mentions(values, asked.query):
             continue
@@ -85,7 +85,7 @@ def find(visit: Visit, asked: Search, length: int) -> tuple[int, list[Result], s
         by = (
             sort if isinstance(sort, Sort) else Sort(sort.lstrip("-"), "DESCENDING" if sort[:1] == "-" else "ASCENDING")
         )
-        found.sort(key=lambda pair: _sortable(visit, by.property_name, pair[1]), reverse=by.direction == "DESCENDING")
+        found.sort(key=lambda pair: _sortable(visit, by.property_name, *pair), reverse=by.direction == "DESCENDING")
     names = [each for each in asked.properties if each in visit.catalogue.checks] or list(visit.shelf.kind.shown)
     shown = found[start : start + asked.limit]
     after = start + asked.limit
@@ -134,6 +134,13 @@ def _candidates(visit: Visit, groups: list[list[Filter]]) -> Iterator[tuple[Reco
         values = held.get(record.id, record.properties)
         if values is not None and (record.id in held or not record.archived):
             yield record, values
+
+
+def _value(visit: Visit, record: Record, values: dict[str, str], name: str) -> str | None:
+    """Return an indexed value; id and dates are not among a record's properties."""
+    kind = visit.shelf.kind
+    system = {"hs_object_id": record.id, kind.created: record.created, kind.modified: record.updated}
+    return system.get(name) or values.get(name)
 
 
 def _by_key(visit: Visit, groups: list[list[Filter]]) -> dict[str, Record] | None:
@@ -191,8 +198,8 @@ def _position(after: str | int | None) -> int:
 
 @documented("Thirteen operators, compared by the property's type", GUIDE)
 @assumed("Text is compared without case, tokens are words, `*` stands for any letters", "examples of the guide")
-def _holds(visit: Visit, values: dict[str, str], asked: Filter) -> bool:
-    have = values.get(asked.property_name)
+def _holds(visit: Visit, record: Record, values: dict[str, str], asked: Filter) -> bool:
+    have = _value(visit, record, values, asked.property_name)
     if asked.operator == "HAS_PROPERTY" or have is None:
         return (have is not None) is (asked.operator == "HAS_PROPERTY") and asked.operator not in _NEED_A_VALUE
     if asked.operator == "NOT_HAS_PROPERTY":
@@ -230,9 +237,9 @@ def _comparable(kind: str, value: object) -> Key:
     return (0.0, text.lower())
 
 
-def _sortable(visit: Visit, name: str, values: dict[str, str]) -> Key:
+def _sortable(visit: Visit, name: str, record: Record, values: dict[str, str]) -> Key:
     kind = visit.catalogue.get(name).type
-    return _comparable(kind, values.get(name, ""))
+    return _comparable(kind, _value(visit, record, values, name) or "")
 
 
 def _mentions(values: dict[str, str], query: str) -> bool:

@@ -99,7 +99,5 @@ def _refused(
     body = {**refusal.body, "correlationId": headers["x-hubspot-correlation-id"]}
     if over_quota:
         body["requestId"] = portal.correlation_id()
-    share = portal.settings.hubspot.bare_errors
-    if share and portal.chance.random() < share:
-        body = {key: value for key, value in body.items() if portal.chance.random() < 0.5}
+    body = errors.bare(body, portal.settings.hubspot.bare_errors, portal.chance)
     return Answer(refusal.status, msgspec.json.encode(body), headers | refusal.headers, label, over_quota)

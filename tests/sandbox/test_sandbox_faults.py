@@ -149,6 +149,8 @@ def test_error_bodies_lose_fields_by_chance(sandbox: Sandbox, api: Api) -> None:
     sandbox.configure(hubspot={"bare_errors": 1.0})
     keys = [frozenset(api.call("GET", "/crm/v3/objects/contacts/7").json()) for _ in range(8)]
     assert len(set(keys)) > 1
+    rows = [frozenset(api.upsert("a@example.com", plan="gold").json()["errors"][0]) for _ in range(8)]
+    assert len(set(rows)) > 1
 
 
 def test_a_property_changes_in_the_middle_of_a_run(sandbox: Sandbox, api: Api) -> None:

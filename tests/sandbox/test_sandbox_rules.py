@@ -173,6 +173,13 @@ def test_the_key_of_an_archived_contact_makes_a_new_one() -> None:
     assert [write.action for write in at.history.after(0)] == ["create", "archive", "create"]
 
 
+def test_a_partial_upsert_by_email_can_be_refused() -> None:
+    at = visit(partial_upsert_by_email=False)
+    with pytest.raises(RefusalError, match="Partial upserts"):
+        rules.upsert(at, [by_email("a@example.com", city="Lima")])
+    assert rules.upsert(at, [Row("a@example.com", {"email": "a@example.com"}, "email")]).errors == []
+
+
 def test_null_is_refused_unless_it_clears_by_switch() -> None:
     with pytest.raises(RefusalError):
         rules.upsert(visit(), [by_email("a@example.com", city=None)])

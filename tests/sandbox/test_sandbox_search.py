@@ -73,6 +73,9 @@ def test_the_lag_can_be_minutes(sandbox: Sandbox, api: Api) -> None:
         ("city", "CONTAINS_TOKEN", {"value": "san*"}, "c"),
         ("city", "NOT_CONTAINS_TOKEN", {"value": "juan"}, "abd"),
         ("signup_date", "GTE", {"value": "2026-02-01"}, "b"),
+        ("hs_object_id", "IN", {"values": ["171500000002", "171500000004"]}, "bd"),
+        ("createdate", "GT", {"value": "2026-01-01T00:00:00Z"}, "abcd"),
+        ("lastmodifieddate", "LT", {"value": 1_700_000_000_000}, ""),
     ],
 )
 def test_operators(

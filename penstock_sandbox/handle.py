@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from penstock_sandbox.faults import CONTROL_PREFIX
-from penstock_sandbox.hubspot.access import DEFAULT_BEARER
+from penstock_sandbox.hubspot.access import DEFAULT_BEARER, REFRESH
 from penstock_sandbox.hubspot.memory import Occurrence
 from penstock_sandbox.store import Record, Write
 
@@ -85,6 +85,8 @@ class Sandbox:
         self.url = url.rstrip("/")
         self.hubspot_url = self.url + "/hubspot"
         self.token = DEFAULT_BEARER
+        self.refresh_token = REFRESH
+        """goes with the client id `sandbox-client` and the client secret `sandbox-secret`"""
 
     def reset(self) -> None:
         """Forget everything, back to the settings it was started with."""

@@ -34,9 +34,10 @@ class World:
 
     def configure(self, patch: dict[str, object]) -> None:
         """Change settings in place; what is stored and counted stays."""
-        self.settings = self.settings.patched(patch)
-        self.history.full = self.settings.history == "full"
-        self.hubspot.configure(self.settings)
+        settings = self.settings.patched(patch)
+        self.hubspot.configure(settings)
+        self.settings = settings
+        self.history.full = settings.history == "full"
 
     def alter(self, change: msgspec.Raw) -> None:
         """Change an account in the middle of a run, as a fault asks."""

@@ -140,7 +140,7 @@ def described(ends: Ends, from_id: str, to_id: str) -> dict[str, object]:
 
 
 @documented("The default association is made without naming a type, and again without harm", GUIDE)
-@documented("Its answer holds both directions of each pair", "developers.hubspot.com, associations v4 reference")
+@assumed("Its answer holds both directions of each pair", "so in an example of the reference; the fact sheet has none")
 @assumed("Labels that are there stay", "it adds the default type and replaces nothing")
 def create_default(ends: Ends, links: list[Link]) -> tuple[list[dict[str, object]], list[RowError]]:
     """Associate pairs without a label."""
@@ -235,6 +235,7 @@ def archive(ends: Ends, removals: list[Removal]) -> None:
 
 
 @documented("batch/labels/archive removes the labels it names", GUIDE)
+@assumed("It takes 100 inputs", "as batch/archive does; no figure is documented")
 @documented("Removing the default type removes every label", GUIDE)
 def archive_labels(ends: Ends, links: list[Link]) -> None:
     """Remove some types between pairs."""

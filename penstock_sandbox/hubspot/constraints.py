@@ -71,6 +71,16 @@ def misplaced(visit: Visit, record: Record, written: dict[str, str]) -> list[Pro
     return [Problem(stage_name, "INVALID_OPTION", message)]
 
 
+@assumed(
+    "A new object without a pipeline goes to the first one", "the guide lets a deal do without where there is but one"
+)
+def choose_pipeline(visit: Visit, written: dict[str, str]) -> None:
+    """Put a new object that has a stage into the first pipeline, if it names none."""
+    stage = visit.shelf.kind.stage
+    if stage is not None and visit.shelf.pipelines and written.get(stage[1]):
+        written.setdefault(stage[0], visit.shelf.pipelines[0].id)
+
+
 @documented("The lifecycle stage only moves forward, unless it is cleared first", OBJECTS_GUIDE)
 @assumed("A stage that would move backward is left out in silence", "no error is described")
 def hold_back(visit: Visit, record: Record, written: dict[str, str]) -> None:

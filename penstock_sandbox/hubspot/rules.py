@@ -78,6 +78,8 @@ class Plan:
         visit = self.visit
         found = constraints.missing(self._required, written) if new and self._required else []
         if visit.shelf.kind.stage is not None:
+            if new:
+                constraints.choose_pipeline(visit, written)
             found += constraints.misplaced(visit, target, written)
         if visit.settings.hubspot.conditional:
             found += constraints.conditional(visit, target, written)
@@ -276,6 +278,7 @@ def _by_record_id(visit: Visit, rows: list[Row], ids: list[str], follow_merges: 
 
 @recorded("One bad row without trace ids: 400, nothing is written", "recorded body in the fact sheet")
 @recorded("With trace ids the good rows are written and the bad ones listed", "amp-labs/connectors, partial successes")
+@documented("Associations ride on creates, not on upserts", OBJECTS_GUIDE)
 @recorded("Results come in another order than the inputs", "reports in the fact sheet; here shuffled by seed")
 def _settle(plan: Plan, rows: list[Row], operation: str) -> Batch:
     """Apply a plan, or refuse it whole."""
@@ -287,21 +290,21 @@ def _settle(plan: Plan, rows: list[Row], operation: str) -> Batch:
         owner = next(bad.owner for bad in plan.bad if bad.owner is not None)
         existing = "" if operation == "create" else f". Existing ID: {owner.id}"
         raise errors.conflict(f"Contact already exists{existing}")
-    results = [_apply(visit, step, operation == "upsert") for step in plan.steps]
+    results = [_apply(visit, step, operation) for step in plan.steps]
     failed: list[RowError] = [row_error(bad.row, bad.problems, bad.owner) for bad in plan.bad]
     return Batch(results, failed + no_such_rows(visit, plan.missing))
 
 
-def _apply(visit: Visit, step: Step, say_new: bool) -> Result:
+def _apply(visit: Visit, step: Step, operation: str) -> Result:
     row, record, written, key, new = step
     if new:
         visit.table.insert(record)
     visit.table.write(record, written, visit.now)
     note(visit, "create" if new else "update", record, key, written)
-    if row.associations:
+    if row.associations and operation == "create":
         associations.ride_along(visit, record, row.associations)
     result = describe(visit, record, written)
-    if say_new:
+    if operation == "upsert":
         result.new = new
     if visit.settings.hubspot.echo_trace_ids and row.object_write_trace_id is not None:
         result.object_write_trace_id = row.object_write_trace_id

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from penstock_sandbox.handle import SandboxError
+from penstock_sandbox.hubspot.access import REFRESH
 from penstock_sandbox.hubspot.paths import TABLE
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ FORM = {
     "grant_type": "refresh_token",
     "client_id": "sandbox-client",
     "client_secret": "sandbox-secret",
-    "refresh_token": "sandbox-refresh-token",
+    "refresh_token": REFRESH,
 }
 
 
@@ -132,6 +134,12 @@ def test_limits_can_be_asked_for(sandbox: Sandbox, api: Api) -> None:
     assert datetime.fromisoformat(usage["resetsAt"].replace("Z", "+00:00")).minute == 0
     used = api.call("GET", "/crm/v3/limits/custom-properties").json()
     assert (used["overallLimit"], used["byObjectType"][0]["usage"]) == (10_000, 12)
+
+
+def test_an_unknown_time_zone_is_refused_and_changes_nothing(sandbox: Sandbox, api: Api) -> None:
+    with pytest.raises(SandboxError, match="unknown time zone"):
+        sandbox.configure(hubspot={"time_zone": "Mars/Olympus", "daily": 1})
+    assert [api.upsert("a@example.com").status_code for _ in range(2)] == [200, 200]
 
 
 def test_the_portals_time_zone(sandbox: Sandbox, api: Api) -> None:

@@ -43,6 +43,7 @@ def test_what_a_new_object_needs(api: Api) -> None:
     assert post(api, COMPANIES, domain="example.com").status_code == 201
     assert "MISSING_REQUIRED_PROPERTY" in post(api, DEALS, dealname="One").json()["message"]
     assert post(api, DEALS, dealname="One", dealstage="qualifiedtobuy").status_code == 201
+    assert api.sandbox.objects("deals")[0].properties["pipeline"] == "default"
     assert post(api, TICKETS, subject="One", hs_pipeline_stage="1").status_code == 400
     assert post(api, TICKETS, subject="One", hs_pipeline="0", hs_pipeline_stage="1").status_code == 201
 
@@ -207,3 +208,6 @@ def test_an_object_is_created_with_its_associations(sandbox: Sandbox, api: Api) 
     assert answer.json()["errors"][0]["context"] == {"objectWriteTraceId": ["1"]}
     contact = answer.json()["results"][0]["id"]
     assert sandbox.associations("contacts", "companies") == {(contact, company): [279, 1]}
+    upsert: dict[str, object] = {**rows[0], "id": "u7@example.com", "idProperty": "email", "properties": {}}
+    assert api.batch("upsert", [upsert]).status_code == 200
+    assert len(sandbox.associations("contacts", "companies")) == 1

@@ -164,6 +164,7 @@ def test_lists(sandbox: Sandbox, client: HubSpot) -> None:
     new = lists.ListCreateRequest(name="Hot", object_type_id="0-1", processing_type="MANUAL")
     made = api.lists_api.create(new).list
     assert (made.processing_status, api.lists_api.get_by_id(made.list_id).list.name) == ("COMPLETE", "Hot")
+    assert [each.name for each in api.lists_api.get_all(list_ids=[made.list_id, "9"]).lists] == ["Hot"]
     done = api.memberships_api.add(made.list_id, request_body=[contact, "9"])
     assert (done.records_ids_added, done.record_ids_missing) == ([contact], ["9"])
     assert api.memberships_api.get_page(made.list_id).results[0].record_id == contact

@@ -38,6 +38,12 @@ def _get(ask: Ask) -> Reply:
     return Reply(200, {"list": lists.shown(_list(ask))})
 
 
+def _get_some(ask: Ask) -> Reply:
+    known = ask.portal.lists
+    found = [known[each] for each in ask.listed("listIds") if each in known and not known[each].archived]
+    return Reply(200, {"lists": [lists.shown(each) for each in found]})
+
+
 def _get_by_name(ask: Ask) -> Reply:
     return Reply(200, {"list": lists.shown(lists.by_name(ask.portal, ask.shelf(), ask.names["name"]))})
 
@@ -119,6 +125,7 @@ def _of_record(ask: Ask) -> Reply:
 _READ, _WRITE = ("crm.lists.read",), ("crm.lists.write",)
 ROUTES = [
     Route("POST", "", _WRITE, _create),
+    Route("GET", "", _READ, _get_some),
     Route("POST", "search", _READ, _search),
     Route("GET", "{id}", _READ, _get),
     Route("DELETE", "{id}", _WRITE, _delete),

@@ -38,6 +38,8 @@ class HubSpotSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Whether batch/update accepts `idProperty: email`."""
     partial_upsert_by_email: bool = True
     """Whether batch/upsert by email takes rows whose properties lack the address; the guide can be read either way."""
+    create_conflict: Literal["new", "old"] = "new"
+    """The form of the 409 to a single create; the old one, with `identityProfile`, is still seen."""
     upsert_conflict: Literal["whole", "row"] = "whole"
     """Whether an address owned by another record refuses the whole upsert with 409, or that row alone."""
     merge_new_id: bool = True

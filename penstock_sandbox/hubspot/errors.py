@@ -137,6 +137,19 @@ def conflict(message: str) -> RefusalError:
     return RefusalError(409, {"message": message, "category": "CONFLICT"})
 
 
+def old_conflict(address: str, record_id: str) -> RefusalError:
+    """Refuse to make a contact that exists, in the form of older versions."""
+    first = {"message": f"A contact with email {address} already exists. Existing ID: {record_id}", "in": "email"}
+    body: dict[str, object] = {
+        "message": f"Contact already exists. Existing ID: {record_id}",
+        "identityProfile": {"vid": int(record_id)},
+        "errors": [first],
+        "category": "OBJECT_ALREADY_EXISTS",
+        "error": "CONTACT_EXISTS",
+    }
+    return RefusalError(409, body)
+
+
 def object_not_found(record_id: str) -> RefusalError:
     """Refuse a single record that does not exist; the two blanks are HubSpot's."""
     message = "Object not found.  objectId are usually numeric."

@@ -10,6 +10,7 @@ LARGEST_PAGE = 100
 
 @documented("POST on the type makes one object, 201", OBJECTS_GUIDE)
 @recorded("A contact that exists is a 409 that names its id", "recorded body in the fact sheet")
+@recorded("Its older form, with identityProfile and vid", "community.hubspot.com m-p/951534; `create_conflict: old`")
 def create_one(visit: Visit, properties: dict[str, Value], riders: list[Rider]) -> Result:
     """Create one object."""
     try:
@@ -20,6 +21,8 @@ def create_one(visit: Visit, properties: dict[str, Value], riders: list[Rider]) 
         owner = visit.table.find("email", str(address).strip().lower()) if conflict else None
         if owner is None:
             raise
+        if visit.settings.hubspot.create_conflict == "old":
+            raise errors.old_conflict(str(address), owner.id) from refusal
         raise errors.conflict(f"Contact already exists. Existing ID: {owner.id}") from refusal
 
 

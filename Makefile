@@ -85,7 +85,7 @@ crash: .meltano/ready ## kill it a hundred thousand times; S=simulated SEED=4711
 	  $(BIN)/python -m storm.$$storm --seed $(SEED) --save \
 	    $(if $(CYCLES),--cycles $(CYCLES)) $(if $(COUNT),--count $(COUNT)) || exit 1; done
 
-bench: .meltano/ready $(FOREIGN) ## measure; B=name for one; writes bench/results.json and bench/RESULTS.md
+bench: .meltano/ready $(FOREIGN) .venv-foreign/drt/ready ## measure; B=name for one; writes bench/results.json and bench/RESULTS.md
 	@$(BIN)/python -m bench.run $(B)
 
 promise: .venv/ready ## run the conformance suite on our target, a stock one and one that does nothing; writes docs/promise.md

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 from bench.core import core
+from bench.hubspot import hubspot
 from bench.pipe import pipe_unchanged
 from bench.postgres import postgres
 from bench.results import Result, readable, save
@@ -16,6 +17,7 @@ BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
     "core": core,
     "tap": taps,
     "postgres": postgres,
+    "hubspot": hubspot,
 }
 
 

@@ -14,7 +14,7 @@ compile penstock.txt --extra duckdb --extra postgres --extra redshift --extra sa
 compile snowflake.txt --extra snowflake -c requirements/dev.txt
 # And so do Google's clients.
 compile bigquery.txt --extra bigquery -c requirements/dev.txt
-for group in meltano dbt bigquery-emulator foreign-tap-postgres foreign-target-jsonl; do
+for group in meltano dbt bigquery-emulator foreign-tap-postgres foreign-target-jsonl foreign-drt; do
   "$UV" pip compile --quiet --universal --python-version 3.10 --generate-hashes \
     --no-emit-index-url --no-annotate --no-header --group $group -o "requirements/$group.txt"
 done

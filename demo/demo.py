@@ -27,9 +27,9 @@ from penstock_sandbox.server import running
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".demo"
 MELTANO = ROOT / ".venv-meltano" / "bin" / "meltano"
-STREAM = "activation_contacts"
+STREAMS = ("activation_companies", "activation_contacts")
 SHOWN = ("created", "updated", "unchanged", "invalid", "rejected")
-COLUMNS = ("customer_key", "email", "lastname", "plan", "lead_score", "monthly_spend")
+COLUMNS = ("customer_key", "email", "plan", "lead_score", "monthly_spend")
 WATCHED = ("C-000001", "C-000404", "C-000063")
 """somebody who stays, somebody whose address is mended over night, somebody of an account that grows"""
 BOX = box.SIMPLE_HEAD
@@ -62,6 +62,7 @@ def whole_way(sandbox: Sandbox, source: Source) -> int:
         "TARGET_HUBSPOT_API_URL": sandbox.hubspot_url,
         "TARGET_HUBSPOT_TOKEN": sandbox.token,
         "TARGET_HUBSPOT_LEDGER_PATH": str(HOME / "ledger.db"),
+        "TARGET_HUBSPOT_CREATE_PROPERTIES": "true",
         **source.environment,
     }
     console.print(f"A simulated HubSpot listens on {sandbox.hubspot_url}; it has no contacts yet.\n")
@@ -87,7 +88,8 @@ def synced(title: str, source: Source, environment: dict[str, str]) -> bool:
         return meltano(title, ["run", "dbt:build", source.tap, "target-hubspot"], environment)
     if not meltano(title, ["run", "dbt:build"], environment):
         return False
-    source.copy(built(Path(environment["PENSTOCK_WAREHOUSE"]), STREAM))
+    for stream in STREAMS:
+        source.copy(built(Path(environment["PENSTOCK_WAREHOUSE"]), stream))
     return meltano("", ["run", source.tap, "target-hubspot"], environment, log=f"{title[0]}-sync")
 
 
@@ -131,25 +133,35 @@ def report(sandbox: Sandbox, environment: dict[str, str]) -> dict[str, int]:
     run = penstock("runs", environment, "--limit", "1")[0]
     everything = run["counts"]
     assert isinstance(everything, dict)
-    counts: dict[str, int] = {name: int(count) for name, count in everything[STREAM].items()}
-    counts["calls"] = int(str(run["calls"]))
-    table = Table("rows read", *SHOWN, "API calls", "seconds", box=BOX)
-    table.add_row(*(f"{counts.get(name, 0):,}" for name in ("read", *SHOWN, "calls")), f"{run['seconds']:.1f}")
+    table = Table("stream", "rows read", *SHOWN, "linked", box=BOX)
+    for stream in STREAMS:
+        table.add_row(stream, *(f"{everything[stream].get(name, 0):,}" for name in ("read", *SHOWN, "linked")))
     console.print(table)
+    console.print(f"API calls: {run['calls']} in {run['seconds']:.1f} s\n", highlight=False)
+    counts = {name: sum(everything[stream].get(name, 0) for stream in STREAMS) for name in ("read", *SHOWN)}
+    counts["calls"] = int(str(run["calls"]))
     rejects = Table("row", "refused by", "property", "reason", title="Refused rows", title_justify="left", box=BOX)
-    for reject in sorted(penstock("rejects", environment, "--stream", STREAM), key=lambda r: str(r["row_key"])):
+    for reject in sorted(penstock("rejects", environment), key=lambda r: str(r["row_key"])):
         by = "HubSpot" if reject["kind"] == "rejected" else "Penstock, unsent"
         rejects.add_row(str(reject["row_key"]), by, str(reject["field"] or ""), str(reject["message"]))
     console.print(rejects)
-    contacts = {str(contact.properties.get("customer_key")): contact.properties for contact in sandbox.objects()}
-    shown = Table(
-        *COLUMNS, title=f"Some of the {len(contacts):,} contacts in HubSpot now", title_justify="left", box=BOX
-    )
+    show_contacts(sandbox)
+    return counts
+
+
+def show_contacts(sandbox: Sandbox) -> None:
+    """Print a few contacts as they stand, each with the company that it is associated with."""
+    contacts = {str(contact.properties.get("customer_key")): contact for contact in sandbox.objects()}
+    companies = {company.id: str(company.properties.get("name")) for company in sandbox.objects("companies")}
+    of = {one: companies[other] for one, other in sandbox.associations("contacts", "companies")}
+    title = f"Some of the {len(contacts):,} contacts and {len(companies):,} companies in HubSpot now"
+    shown = Table(*COLUMNS, "company", title=title, title_justify="left", box=BOX)
     for key in WATCHED:
         if key in contacts:
-            shown.add_row(*(str(contacts[key].get(name) or "") for name in COLUMNS))
+            contact = contacts[key]
+            told = (str(contact.properties.get(name) or "") for name in COLUMNS)
+            shown.add_row(*told, of.get(contact.id, ""))
     console.print(shown, "")
-    return counts
 
 
 def change_warehouse(environment: dict[str, str]) -> None:
@@ -168,12 +180,15 @@ def judge(first: dict[str, int], second: dict[str, int], sandbox: Sandbox) -> in
     """Say in one sentence what was shown, and fail when it was not."""
     sent = second.get("created", 0) + second.get("updated", 0)
     keys = [contact.properties.get("customer_key") for contact in sandbox.objects()]
+    accounts = [company.properties.get("account_key") for company in sandbox.objects("companies")]
     delivered = first["created"] + second.get("created", 0)
-    good = len(keys) == len(set(keys)) == delivered and 0 < sent < first["created"] / 10
+    once = len(keys) == len(set(keys)) and len(accounts) == len(set(accounts))
+    good = once and len(keys) + len(accounts) == delivered and 0 < sent < first["created"] / 10
     console.print(
         f"The second run read {second['read']:,} rows and sent the {sent} that were new or changed, and tried the "
         f"{second.get('rejected', 0)} that HubSpot had refused again: API calls {second['calls']}. The "
-        f"{second['unchanged']:,} unchanged rows cost none. Every contact is there exactly once: {len(keys):,}."
+        f"{second['unchanged']:,} unchanged rows cost none. Every contact and company is there exactly once: "
+        f"{len(keys):,} and {len(accounts):,}."
         if good
         else "This is not what the demo should show. It expects the shipped syncs/ and transform/; if you have not "
         "changed them, please report the logs in .demo/."

@@ -277,6 +277,10 @@ class Form:
     """the destination's own name of the object, where a sync may call it by several"""
     links: Mapping[str, Convert] = field(default_factory=dict)
     """for links by match value, by name: a value of the column to what the object is looked for by"""
+    required: frozenset[str] = frozenset()
+    """fields without which a row is not sent"""
+    note: str = ""
+    """what the user should know of how this sync works, such as its cost"""
     abilities: Abilities | None = None
     """what the destination can be asked to do with this object; None: all that it can"""
 

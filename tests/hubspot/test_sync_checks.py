@@ -107,9 +107,9 @@ def test_without_a_match_the_stream_key_says_it() -> None:
     assert set(checked_early.fields) == {"customer_key"}
 
 
-def test_an_object_of_a_later_version_is_named() -> None:
-    with pytest.raises(Misconfigured, match="object 'deals' is not one that this version syncs"):
-        HubSpot().form(Sync("people", "deals", "email", fields=MAIL), None, (), portal_ask)
+def test_an_object_that_is_not_there_is_named() -> None:
+    with pytest.raises(Misconfigured, match=r"no object 'deels' in this portal \(did you mean 'deals'\?\)"):
+        HubSpot().form(Sync("people", "deels", "email", fields=MAIL), None, (), portal_ask)
 
 
 @pytest.mark.parametrize("body", [{}, {"results": []}, {"results": "none"}, b"<html>"])

@@ -68,7 +68,7 @@ class Portal:
 
     def learn_scopes(self, ask: Ask, token: str) -> None:
         """Ask what a private app's token may do; other kinds of tokens do not tell, and are found out by a refusal."""
-        path, body = "/oauth/v2/private-apps/get/access-token-info", encode_json({"tokenKey": token})
+        path, body = "/oauth/v2/private-apps/get/access-token-info", encode_json({"tokenKey": str(token)})
         response = ask(Request("POST", path, body))
         scopes = read_answer(response, "reading the scopes").get("scopes") if response.status == 200 else None
         self.scopes = frozenset(map(str, scopes)) if isinstance(scopes, list) and scopes else None

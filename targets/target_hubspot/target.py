@@ -99,7 +99,12 @@ class TargetHubSpot(PenstockTarget):
     def auth(self) -> AuthBase:
         """Sign with the private app's token, or with tokens that an OAuth app's refresh token brings."""
         given = [name for name in OAUTH if self.config.get(name)]
-        if bool(given) == bool(self.config.get("token")) or (given and len(given) < len(OAUTH)):
+        if not given and self.config.get("token") is None:
+            raise Misconfigured(
+                "setting token: is required (environment variable TARGET_HUBSPOT_TOKEN)",
+                "set it, or client_id, client_secret and refresh_token of an OAuth app",
+            )
+        if bool(given) == (self.config.get("token") is not None) or (given and len(given) < len(OAUTH)):
             raise Misconfigured(
                 "settings token, client_id, client_secret, refresh_token: give the token alone, or the other three",
                 "set TARGET_HUBSPOT_TOKEN, or the three settings of an OAuth app",
@@ -129,7 +134,8 @@ class TargetHubSpot(PenstockTarget):
             )
         if self.config["api_url"].startswith("http:") and not value.startswith(SANDBOX_TOKEN):
             raise Misconfigured(
-                f"setting {name}: is no sandbox {name}, but api_url is a sandbox on this machine; it was not sent",
+                f"setting {name}: is no sandbox {name}, but api_url is a sandbox on this machine; "
+                "it was not sent there",
                 f"for HubSpot itself leave api_url out; for the sandbox use a {name} that begins with {SANDBOX_TOKEN}",
             )
 

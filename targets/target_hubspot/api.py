@@ -247,7 +247,7 @@ class HubSpot:
         at = f"sync {sync.stream}"
         if lacking := self._portal.lacking("crm.lists.read", "crm.lists.write"):
             raise Misconfigured(lacking)
-        found = self._list(name, at, ask)
+        found = self._list(name, at, ask, makes=columns is not None)
         if found.get("processingType") not in MANUAL:
             raise Misconfigured(
                 f"{at}: list {name!r} chooses its members itself; only those of a manual list can be set"
@@ -278,12 +278,14 @@ class HubSpot:
         self._plans[sync.stream] = Memberships(path, objects)
         return replace(form, object=f"list:{found.get('listId')}", abilities=LISTED)
 
-    def _list(self, name: str, at: str, ask: Ask) -> Mapping[str, object]:
-        """Find a list by id, or one of contacts by name; make it where that is allowed."""
+    def _list(self, name: str, at: str, ask: Ask, *, makes: bool) -> Mapping[str, object]:
+        """Find a list by id, or one of contacts by name; make it where that is allowed, before the first record."""
         by = quote(name, safe="") if name.isdigit() else f"object-type-id/0-1/name/{quote(name, safe='')}"
         response = ask(Request("GET", f"{self._paths.lists}/{by}"))
         if response.status == 404 and not name.isdigit() and self._options.create_lists:
             body = {"name": name, "objectTypeId": "0-1", "processingType": "MANUAL"}
+            if not makes:
+                return body
             response = ask(Request("POST", f"{self._paths.lists}/", encode_json(body)))
         if response.status == 404:
             hint = "" if name.isdigit() else "; set `create_lists: true` to have it made"

@@ -142,7 +142,7 @@ def change(number: int, **more: Any) -> Json:
 def test_events_are_sent_once_and_what_hubspot_would_drop_is_refused(tmp_path: Path, sandbox: Sandbox) -> None:
     sandbox.seed(events=[EVENT])
     rows = [change(1), change(2, mail=None), change(3, plan="x" * 51), change(4, page="https://" + "y" * 150)]
-    sandbox.fault("after_apply", "reset", on=[1])
+    sandbox.fault("after_apply", "reset", on=[1], match="send")
     run(tmp_path, sandbox, {"changes": CHANGES}, stream("changes", *rows))
     arrived = [each for each in sandbox.events() if each.lost is None]
     assert sorted(str(each.email) for each in arrived) == ["p1@example.com", "p4@example.com"]

@@ -16,9 +16,9 @@ KEY: Json = {"name": "crm_key", "label": "Key", "type": "string", "fieldType": "
 KEY["hasUniqueValue"] = True
 
 
-def stream(name: str, *rows: Mapping[str, Any], version: int | None = None, **types: Json) -> list[Line]:
+def stream(name: str, *rows: Mapping[str, Any], version: int | None = None, types: Json | None = None) -> list[Line]:
     """SCHEMA and records of a stream whose key is `id`; complete where it has a version."""
-    columns = {column: types.get(column, {}) for row in rows for column in row}
+    columns = {column: (types or {}).get(column, {}) for row in rows for column in row}
     lines: list[Line] = [
         {"type": "SCHEMA", "stream": name, "key_properties": ["id"], "schema": {"properties": columns or {"id": {}}}}
     ]
@@ -56,18 +56,18 @@ def test_companies_get_the_unique_property_that_they_lack_where_that_is_allowed(
 ) -> None:
     rows = [{"id": f"A-{n}", "name": f"Acme {n}", "paying": n % 2 == 0} for n in range(3)]
     types: dict[str, Json] = {"paying": {"type": ["boolean", "null"]}, "id": {"type": "string"}}
-    refused = run(tmp_path, sandbox, COMPANIES, stream("accounts", *rows, **types))
+    refused = run(tmp_path, sandbox, COMPANIES, stream("accounts", *rows, types=types))
     assert refused.code == 2
     assert "unique are none; a name that is not taken is made a unique property" in refused.stderr
     assert sandbox.objects("companies") == []
-    good(run(tmp_path, sandbox, COMPANIES, stream("accounts", *rows, **types), create_properties=True))
+    good(run(tmp_path, sandbox, COMPANIES, stream("accounts", *rows, types=types), create_properties=True))
     assert stored(sandbox, "companies", "crm_key", "name", "is_paying") == [
         ("A-0", "Acme 0", "true"),
         ("A-1", "Acme 1", "false"),
         ("A-2", "Acme 2", "true"),
     ]
     before = sandbox.stats().applied_writes
-    again = good(run(tmp_path, sandbox, COMPANIES, stream("accounts", *rows, **types)))  # nothing left to make
+    again = good(run(tmp_path, sandbox, COMPANIES, stream("accounts", *rows, types=types)))  # nothing left to make
     assert sandbox.stats().applied_writes == before
     assert "pending" not in again.last_line
 
@@ -89,7 +89,7 @@ def test_a_deal_by_stage_and_owner_names_and_a_mirror_that_archives(tmp_path: Pa
             },
         }
     }
-    rows = [
+    rows: list[Json] = [
         {"id": "1", "name": "One", "stage": "Closed won", "owner": "Kim@example.com", "amount": 5},
         {"id": "2", "name": "Two", "stage": "contractsent", "owner": "12", "amount": None},
         {"id": "3", "name": "Three", "stage": "Won", "owner": None, "amount": 1},

@@ -13,7 +13,7 @@ from penstock.modes import Action
 from penstock.records import Again, Batch, Delivered, Outcome, Rejected, Request, Response, Row, Unknown
 from target_hubspot import codes
 from target_hubspot.objects import LOOKS, encode_json, match_values, read_batch, record_id
-from target_hubspot.refusals import json_body, refusal
+from target_hubspot.refusals import expect_done, json_body, refusal
 
 MOST = {Action.LINK: 2000, Action.UNLINK: 100, Action.RESOLVE: 100}
 """inputs that one request may hold (documented)"""
@@ -78,10 +78,11 @@ class Association:
 
     def decode(self, response: Response, batch: Batch) -> list[Outcome]:
         """Read one outcome per row, in the batch's order."""
-        if response.status not in (200, 201, 204, 207):
+        if batch.action is Action.UNLINK:
+            expect_done(response, batch)  # there is no word of what was not there
+            return [Delivered() for _ in batch.rows]
+        if response.status not in (200, 201, 207):
             raise refusal(response, batch)
-        if batch.action is Action.UNLINK or response.status == 204:
-            return [Delivered() for _ in batch.rows]  # the answer has no body, nor word of what was not there
         results, errors = read_batch(response, json_body(response))
         if batch.action is Action.RESOLVE:
             return self._resolved(results, errors, batch)

@@ -18,7 +18,7 @@ from penstock.records import Abilities, Batch, Convert, Delivered, Form, Outcome
 from penstock.syncs import nearest
 from target_hubspot.objects import encode_json
 from target_hubspot.properties import fields_of
-from target_hubspot.refusals import refusal
+from target_hubspot.refusals import expect_done
 from target_hubspot.values import moment, normalise_email, record_id, text
 
 ABILITIES = Abilities(frozenset({Action.APPEND}), frozenset({Action.APPEND}), frozenset())
@@ -58,8 +58,7 @@ class Events:
 
     def decode(self, response: Response, batch: Batch) -> list[Outcome]:
         """Take any success for the success of all rows: no more is ever said."""
-        if not 200 <= response.status < 300:
-            raise refusal(response, batch)
+        expect_done(response, batch)
         return [Delivered() for _ in batch.rows]
 
 

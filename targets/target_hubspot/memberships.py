@@ -8,7 +8,7 @@ from penstock.modes import Action
 from penstock.records import Again, Batch, Delivered, Outcome, Rejected, Request, Response
 from target_hubspot import codes
 from target_hubspot.objects import LOOKS, Objects, encode_json
-from target_hubspot.refusals import json_body, refusal
+from target_hubspot.refusals import expect_done, json_body
 
 MANUAL = frozenset({"MANUAL", "SNAPSHOT"})
 """lists whose members can be chosen (documented)"""
@@ -34,9 +34,8 @@ class Memberships:
         """Read one outcome per row: the answer names ids that are no records, and no others of those that it leaves."""
         if batch.action is Action.FIND:
             return self.objects.decode(response, batch)
-        if response.status not in (200, 204):
-            raise refusal(response, batch)
-        body = json_body(response) if response.status == 200 else {}
+        expect_done(response, batch)
+        body = json_body(response) if response.status != 204 else {}
         named = body.get("recordIdsMissing")
         missing = {str(each) for each in named} if isinstance(named, list) else set()
         outcomes: list[Outcome] = []

@@ -17,7 +17,7 @@ from penstock.modes import Action, Sync
 from penstock.records import Again, Batch, Delivered, Outcome, Rejected, Request, Response, Retry, Row, Unknown
 from target_hubspot import codes
 from target_hubspot.properties import RECORD_ID
-from target_hubspot.refusals import error_body, json_body, refusal
+from target_hubspot.refusals import error_body, expect_done, json_body, refusal
 from target_hubspot.values import normalise_email
 
 LOOKS = 3
@@ -86,7 +86,9 @@ class Objects:
 
     def decode(self, response: Response, batch: Batch) -> list[Outcome]:
         """Read one outcome per row, in the batch's order."""
-        if batch.action in REMOVALS and (response.status in (200, 204) or (self.purges and response.status == 404)):
+        if batch.action in REMOVALS:
+            if not (self.purges and batch.action is Action.DELETE and response.status == 404):
+                expect_done(response, batch)
             return [Delivered() for _ in batch.rows]  # archiving does not tell which ids are unknown: they are gone
         if response.status not in (200, 201, 207):
             if response.status == 409 and len(batch.rows) == 1:

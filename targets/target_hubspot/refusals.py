@@ -90,6 +90,17 @@ def unanswered(doing: str, response: Response) -> Exception:
     )
 
 
+def expect_done(response: Response, batch: Batch) -> None:
+    """Hold that an answer without results says yes: 204 (documented), or a JSON object; a proxy's page does not.
+
+    Raises a Refusal or a Stop.
+    """
+    if response.status not in (200, 201, 202, 204, 207):
+        raise refusal(response, batch)
+    if response.status != 204:
+        json_body(response)
+
+
 def json_body(response: Response) -> Mapping[str, object]:
     """Return the object that an answer is. Raises NotAccepted where it is none."""
     try:

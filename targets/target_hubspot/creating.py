@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from penstock.errors import Misconfigured
@@ -79,14 +79,7 @@ def create_missing(
             wanted.append(made)
     if mistakes:
         raise Misconfigured(mistakes)
-    path = f"{portal.paths.properties}/{quote(kind.segment, safe='')}"
-    groups = read_answer(ask(Request("GET", f"{path}/groups")), "reading the property groups").get("results")
-    if not any(isinstance(g, dict) and g.get("name") == group for g in (groups if isinstance(groups, list) else [])):
-        label = group.replace("_", " ").capitalize()
-        _post(ask, f"{path}/groups", {"name": group, "label": label}, f"making the property group {group}")
-    answer = _post(ask, f"{path}/batch/create", {"inputs": list(wanted)}, f"making properties of {kind.name}")
-    results = answer.get("results")
-    fresh = [Property.of(each) for each in (results if isinstance(results, list) else []) if isinstance(each, dict)]
+    fresh = _make(portal, kind, wanted, group, ask)
     there = portal.properties(kind, ask, anew=True)
     portal.add(kind, [each for each in fresh if each.name not in there])
     there = portal.properties(kind, ask)
@@ -96,6 +89,18 @@ def create_missing(
             f"properties of {kind.name} that could not be made as the stream has them: {', '.join(odd)}",
             "look at them in HubSpot: the name may be taken by another type, or the object be full; run again",
         )
+
+
+def _make(portal: Portal, kind: Kind, wanted: Sequence[Made], group: str, ask: Ask) -> list[Property]:
+    """Make properties, and their group where it is not there; return those that the answer shows."""
+    path = f"{portal.paths.properties}/{quote(kind.segment, safe='')}"
+    groups = read_answer(ask(Request("GET", f"{path}/groups")), "reading the property groups").get("results")
+    if not any(isinstance(g, dict) and g.get("name") == group for g in (groups if isinstance(groups, list) else [])):
+        label = group.replace("_", " ").capitalize()
+        _post(ask, f"{path}/groups", {"name": group, "label": label}, f"making the property group {group}")
+    answer = _post(ask, f"{path}/batch/create", {"inputs": list(wanted)}, f"making properties of {kind.name}")
+    results = answer.get("results")
+    return [Property.of(each) for each in (results if isinstance(results, list) else []) if isinstance(each, dict)]
 
 
 def _agrees(found: Property | None, body: Made) -> bool:

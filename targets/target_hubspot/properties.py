@@ -167,7 +167,7 @@ def _match_mistakes(
         return [f"{at}: match: {title} have no property {match!r}{hint}{_own_key(title)}"]
     if match not in unique and makes:
         named = f"unique are {', '.join(unique) or 'none'}{_own_key(title)}"
-        more = "; it would do for `mode: update`" if match != RECORD_ID else "; record ids do for `mode: update`"
+        more = f"; {match!r} would do for `mode: update`"
         return [f"{at}: match: property {match!r} is not unique in HubSpot; {named}{more}"]
     if match not in fields:
         return [f"{at}: match: {match!r} is not among the fields; add `{match}: <source column>`"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -216,3 +218,44 @@ def test_scopes_that_the_token_lacks_are_named_before_anything_is_sent(tmp_path:
     assert ended.code == 2
     assert "the token lacks scopes: crm.objects.contacts.write" in ended.stderr
     assert sandbox.stats().applied_writes == 0
+
+
+CAR: Json = {
+    "name": "car",
+    "labels": {"singular": "Car", "plural": "Cars"},
+    "requiredProperties": ["vin"],
+    "associatedObjects": ["CONTACT"],
+    "properties": [{**KEY, "name": "vin", "groupName": "car_information"}],
+}
+
+
+@pytest.mark.parametrize("name", ["car", "p12345678_car", "2-100001"])
+def test_a_custom_object_by_each_of_its_names(tmp_path: Path, sandbox: Sandbox, name: str) -> None:
+    request = urllib.request.Request(
+        f"{sandbox.hubspot_url}/crm-object-schemas/v3/schemas",
+        json.dumps(CAR).encode(),
+        {"Authorization": f"Bearer {sandbox.token}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as made:
+        assert json.load(made)["objectTypeId"] == "2-100001"
+    link = {"object": "contacts", "match": "email", "from": "owner", "missing": "create"}
+    syncs = {"cars": {"object": name, "match": "vin", "fields": {"vin": "id"}, "associate": [link]}}
+    good(run(tmp_path, sandbox, syncs, stream("cars", {"id": "V-1", "owner": "kim@example.com"})))
+    assert stored(sandbox, "p12345678_car", "vin") == [("V-1",)]
+    assert len(sandbox.associations("p12345678_car", "contacts")) == 1
+
+
+def test_mode_update_by_address_makes_nobody(tmp_path: Path, sandbox: Sandbox) -> None:
+    sandbox.seed([{"email": "a@example.com"}])
+    syncs = {
+        "people": {
+            "object": "contacts",
+            "match": "email",
+            "mode": "update",
+            "fields": {"email": "mail", "firstname": "first"},
+        }
+    }
+    rows = [{"id": c, "mail": f" {c.upper()}@example.com", "first": "Ana"} for c in "ab"]
+    run(tmp_path, sandbox, syncs, stream("people", *rows))
+    assert stored(sandbox, "contacts", "email", "firstname") == [("a@example.com", "Ana")]
+    assert {key: code for key, (code, _) in rejects(tmp_path).items()} == {'["b"]': "no_object"}

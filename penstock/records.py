@@ -229,7 +229,8 @@ class Limits:
     rows_of: Mapping[Action, int] = field(default_factory=dict)
     """rows that a request of an action may hold, where that is another number"""
     budgets: Mapping[Action, Budgeted] = field(default_factory=dict)
-    """limits of their own that requests of an action have, beside the one of all"""
+    """limits of their own that requests of an action have, beside the one of all; looked up for each request, because
+    a destination learns from its syncs what it needs"""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ STANDARD: Mapping[str, str] = {
 # fmt: on
 """HubSpot's own object types by name (documented)"""
 _SINGULAR = {"company": "companies", **{name[:-1]: name for name in STANDARD if name != "companies"}}
+_FULL_NAME = re.compile(r"p[0-9]+_[A-Za-z0-9_]+").fullmatch
 _TYPE_ID = re.compile(r"[0-9]+-[0-9]+").fullmatch
 _SCOPED = frozenset({"contacts", "companies", "deals"})
 """objects whose scopes are named after them; those of others are only known from a refusal"""
@@ -56,7 +57,6 @@ class Portal:
         self.scopes: frozenset[str] | None = None
         """what the token may do, where it tells"""
         self._properties: dict[str, Mapping[str, Property]] = {}
-        self._customs: list[Kind] | None = None
         self._owners: Mapping[str, str] | None = None
         self._answers: dict[str, Body] = {}
 
@@ -86,14 +86,22 @@ class Portal:
             return Kind(own, own)
         if _TYPE_ID(name) and not name.startswith("2-"):
             return Kind(name, name)
-        if self._customs is None:
-            results = self.read(ask, self.paths.schemas, "reading the custom objects").get("results")
-            self._customs = [_custom(each) for each in results] if isinstance(results, list) else []
-        for kind in self._customs:
+        customs, unread = self._custom_objects(ask)
+        for kind in customs:
             if name in (kind.name, kind.segment, kind.name.partition("_")[2]):
                 return kind
-        names = [*STANDARD, *(kind.name.partition("_")[2] for kind in self._customs), *(k.name for k in self._customs)]
-        raise Misconfigured(f"{at}: HubSpot has no object {name!r} in this portal{nearest(name, names)}")
+        if unread and (_TYPE_ID(name) or _FULL_NAME(name)):
+            return Kind(name, name)
+        names = [*STANDARD, *(kind.name.partition("_")[2] for kind in customs), *(kind.name for kind in customs)]
+        raise Misconfigured(f"{at}: HubSpot has no object {name!r} in this portal{nearest(name, names)}{unread}")
+
+    def _custom_objects(self, ask: Ask) -> tuple[list[Kind], str]:
+        """Return the custom objects; and why there are none, where the token may not see them."""
+        try:
+            results = _dicts(self.read(ask, self.paths.schemas, "reading the custom objects").get("results"))
+        except Misconfigured as error:
+            return [], f"; its custom objects cannot be seen: {error.message}"
+        return [_custom(each) for each in results], ""
 
     def properties(self, kind: Kind, ask: Ask, *, anew: bool = False) -> Mapping[str, Property]:
         """Return the properties of an object type by name."""

@@ -15,19 +15,7 @@ from urllib.parse import quote
 from penstock.auth import Secret
 from penstock.errors import Fault, Misconfigured
 from penstock.modes import Action, FieldRule, Json, Link, Sync
-from penstock.records import (
-    Abilities,
-    Ask,
-    Batch,
-    Budgeted,
-    Convert,
-    Form,
-    Gauge,
-    Limits,
-    Outcome,
-    Request,
-    Response,
-)
+from penstock.records import Abilities, Ask, Batch, Budgeted, Convert, Form, Gauge, Limits, Outcome, Request, Response
 from penstock.relations import RELATING
 from penstock.syncs import check_abilities, nearest
 from target_hubspot import codes, events, paths
@@ -62,6 +50,8 @@ LISTED = Abilities(
 ASSOCIATING = Budgeted("associations", 150, codes.WINDOW_SECONDS)
 """the limit of Professional and Enterprise (documented); 100 on lower tiers, where the answers slow us down"""
 SEARCHING = Budgeted("search", 5, 1.0)
+SEARCHED_ROWS = 50
+"""rows of one search, whose body may have 3,000 characters (documented); longer values make it be halved"""
 LIMITS = Limits(
     rows=100,
     body_bytes=2 * 2**20,
@@ -74,7 +64,7 @@ LIMITS = Limits(
 """100 inputs a batch (documented). 190 requests per ten seconds is the Professional tier; the answers' headers correct
 it. The cap on bytes is ours: none is documented."""
 SEARCH_NOTE = (
-    "match property {} is not unique, so objects are found by search: one call per 100 rows at first, five a second at "
+    "match property {} is not unique, so objects are found by search: one call per 50 rows at first, five a second at "
     "most, and what was written in the last moments is not found yet; a unique property costs less and misses nothing"
 )
 LONGEST_WINDOW = 60.0
@@ -118,8 +108,8 @@ class HubSpot:
         self._plans: dict[str, Plan] = {}
         self._links: dict[tuple[str, int], Plan] = {}
         self._budgets = dict(LIMITS.budgets)
-        most = {**MOST, Action.DELETE: 1} if self._options.gdpr_delete else MOST
-        self.limits = replace(LIMITS, rows_of=most, budgets=self._budgets)
+        self._rows = {**MOST, Action.DELETE: 1} if self._options.gdpr_delete else dict(MOST)
+        self.limits = replace(LIMITS, rows_of=self._rows, budgets=self._budgets)
 
     def account(self, ask: Ask) -> str:
         """Name the portal behind the token, and learn its scopes. Raises Misconfigured when the token is refused."""
@@ -166,7 +156,7 @@ class HubSpot:
             raise Misconfigured(mistakes)
         searched = not is_key(match, properties, kind.name) and match in properties and not properties[match].unique
         if searched:
-            self._budgets[Action.FIND] = SEARCHING
+            self._budgets[Action.FIND], self._rows[Action.FIND] = SEARCHING, SEARCHED_ROWS
         path = f"{self._paths.objects}/{quote(kind.segment, safe='')}"
         self._plans[sync.stream] = Objects(path, match, searched, options.gdpr_delete)
         links = {link.name: self._convert(link, ask) for link in sync.links if link.sync is None}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from penstock.errors import Fault, Misconfigured
+from penstock.errors import Fault, Misconfigured, Stop
 from penstock.modes import Sync
 from penstock.records import Ask, Request
 from penstock.syncs import nearest
@@ -69,8 +69,10 @@ class Portal:
     def learn_scopes(self, ask: Ask, token: str) -> None:
         """Ask what a private app's token may do; other kinds of tokens do not tell, and are found out by a refusal."""
         path, body = "/oauth/v2/private-apps/get/access-token-info", encode_json({"tokenKey": str(token)})
-        response = ask(Request("POST", path, body))
-        scopes = read_answer(response, "reading the scopes").get("scopes") if response.status == 200 else None
+        try:
+            scopes = read_answer(ask(Request("POST", path, body)), "reading the scopes").get("scopes")
+        except Stop:
+            return
         self.scopes = frozenset(map(str, scopes)) if isinstance(scopes, list) and scopes else None
 
     def lacking(self, *scopes: str) -> list[str]:

@@ -8,7 +8,7 @@ FOREIGN := .venv-foreign/tap-postgres/ready .venv-foreign/target-jsonl/ready
 # Thousands of small ledgers are flushed to disk in the tests; on a RAM disk that takes no time.
 RAM := $(shell if [ -w /dev/shm ]; then echo /dev/shm; else echo /tmp; fi)
 
-.PHONY: help setup demo test story check format bench crash mutants coverage promise sandbox lock clean
+.PHONY: help setup demo test story check format bench crash mutants coverage docs promise sandbox lock clean
 help: ## list what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -87,6 +87,9 @@ crash: .meltano/ready ## kill it a hundred thousand times; S=simulated SEED=4711
 
 bench: .meltano/ready $(FOREIGN) .venv-foreign/drt/ready ## measure; B=name for one; writes bench/results.json and bench/RESULTS.md
 	@$(BIN)/python -m bench.run $(B)
+
+docs: .venv/ready ## write the tables of settings in the targets' READMEs anew
+	@$(BIN)/python -m penstock.settings_page target_hubspot.target:TargetHubSpot targets/target_hubspot/README.md
 
 promise: .venv/ready ## run the conformance suite on our target, a stock one and one that does nothing; writes docs/promise.md
 	@$(BIN)/python -m penstock.conformance.table --into docs/promise.md --pytest=-n2 \

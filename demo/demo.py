@@ -29,7 +29,7 @@ HOME = ROOT / ".demo"
 MELTANO = ROOT / ".venv-meltano" / "bin" / "meltano"
 STREAMS = ("activation_companies", "activation_contacts")
 SHOWN = ("created", "updated", "unchanged", "invalid", "rejected")
-COLUMNS = ("customer_key", "email", "plan", "lead_score", "monthly_spend")
+COLUMNS = ("customer_key", "email", "lead_score", "monthly_spend")
 WATCHED = ("C-000001", "C-000404", "C-000063")
 """somebody who stays, somebody whose address is mended over night, somebody of an account that grows"""
 BOX = box.SIMPLE_HEAD

@@ -205,6 +205,9 @@ class RecordMapper:
         except InvalidRecord as error:
             error.field = error.field or name
             raise
+        for name in self._form.required:
+            if payload.get(name, clear) == clear:
+                raise InvalidRecord("no_value", "the field has no value, and the destination needs one", name)
         match_value = "" if self._form.match is None else self._match(self._form.match, payload)
         body = _encode(payload if self._steady is None else self._steady(payload))
         links = self._wanted(record) if self._links else ()

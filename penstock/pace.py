@@ -33,13 +33,11 @@ class Pace:
         self.daily_limit: int | None = None
         self.daily_remaining: int | None = None
         """what the answers last said of the account's daily quota"""
-        self._own = {b.name: Throttle(b.requests, b.window, limits.concurrency) for b in limits.budgets.values()}
+        self._limits = limits
+        self._own: dict[str, Throttle] = {}
         """beside the limit of all, those that some actions have of their own; each process keeps to them alone"""
-        self._own_of = {action: self._own[budget.name] for action, budget in limits.budgets.items()}
         self._own_under_way: dict[int, Throttle] = {}
         self._own_answer: tuple[Throttle, Sent] | None = None
-        for throttle in self._own.values():
-            throttle.trying = False  # the limit of all is tried first
         self._budget = None if book is None else Budget(book, limits.window, chance, policy.retry.longest)
         self._policy = policy
         self._chance = chance
@@ -59,8 +57,17 @@ class Pace:
         return max(own, min(self._free_at(now), max(now, self._reserve_at(now))))
 
     def _own_at(self, action: Action, now: float) -> float:
-        throttle = self._own_of.get(action)
+        throttle = self._own_of(action)
         return now if throttle is None else throttle.ready_at(now)
+
+    def _own_of(self, action: Action) -> Throttle | None:
+        budget = self._limits.budgets.get(action)
+        if budget is None:
+            return None
+        if budget.name not in self._own:
+            self._own[budget.name] = Throttle(budget.requests, budget.window, self._limits.concurrency)
+            self._own[budget.name].trying = False  # the limit of all is tried first
+        return self._own[budget.name]
 
     def has_room(self, action: Action, now: float) -> bool:
         """Tell whether the limit that an action has of its own, if any, leaves room for a request now."""
@@ -111,7 +118,7 @@ class Pace:
     def take(self, ticket: int, now: float, action: Action | None = None) -> None:
         """Count a request as sent."""
         self.throttle.take(ticket, now)
-        own = None if action is None else self._own_of.get(action)
+        own = None if action is None else self._own_of(action)
         if own is not None:
             own.take(ticket, now)
             self._own_under_way[ticket] = own

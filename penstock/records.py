@@ -229,7 +229,8 @@ class Limits:
     rows_of: Mapping[Action, int] = field(default_factory=dict)
     """rows that a request of an action may hold, where that is another number"""
     budgets: Mapping[Action, Budgeted] = field(default_factory=dict)
-    """limits of their own that requests of an action have, beside the one of all"""
+    """limits of their own that requests of an action have, beside the one of all; looked up for each request, because
+    a destination learns from its syncs what it needs"""
 
 
 @dataclass(frozen=True)
@@ -277,6 +278,10 @@ class Form:
     """the destination's own name of the object, where a sync may call it by several"""
     links: Mapping[str, Convert] = field(default_factory=dict)
     """for links by match value, by name: a value of the column to what the object is looked for by"""
+    required: frozenset[str] = frozenset()
+    """fields without which a row is not sent"""
+    note: str = ""
+    """what the user should know of how this sync works, such as its cost"""
     abilities: Abilities | None = None
     """what the destination can be asked to do with this object; None: all that it can"""
 

@@ -340,4 +340,6 @@ class Run:
         form = self._destination.form(sync, columns, keys, self._ask)
         if mistakes := self._overlaps(sync, form):
             raise Misconfigured(mistakes, ONE_WRITER)
+        if form.note:
+            log.info("sync %s: %s", sync.stream, form.note)
         return RecordMapper(sync, form, columns, keys)

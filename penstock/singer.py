@@ -31,6 +31,7 @@ from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput
 
 from penstock import __version__
 from penstock.auth import Secret, redact_logs
+from penstock.check import check
 from penstock.database import Database
 from penstock.errors import Busy, Fault, Interrupted, Misconfigured, Stop
 from penstock.ledger import Ledger
@@ -202,6 +203,14 @@ class PenstockTarget(Target, metaclass=abc.ABCMeta):
         return [cast("StreamMap", m) for m in maps if not isinstance(m, RemoveRecordTransform)]
 
     @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Offer `--test` beside singer-sdk's own options."""
+        command = super().get_singer_command()
+        text = "Check settings, credentials and syncs at the destination, and end; nothing is read or written."
+        command.params.append(click.Option(["--test"], is_flag=True, help=text))
+        return command
+
+    @classmethod
     def invoke(  # type: ignore[override]
         cls,
         *,
@@ -209,14 +218,32 @@ class PenstockTarget(Target, metaclass=abc.ABCMeta):
         about_format: str | None = None,
         config: _ConfigInput | None = None,
         file_input: IO[str] | None = None,
+        test: bool = False,
     ) -> None:
         """Run the target and end the process with the exit code of the run."""
         super(Target, cls).invoke(about=about, about_format=about_format)
+        if test:
+            raise SystemExit(check_target(cls, config or _ConfigInput()))
         code = run_target(cls, config or _ConfigInput(), file_input)
         for ended in (signal.SIGTERM, signal.SIGINT):
             # All is said. Python gives the default back while it exits, and then a late signal would kill us.
             signal.signal(ended, signal.SIG_IGN)
         raise SystemExit(code)
+
+
+def check_target(cls: type[PenstockTarget], config: _ConfigInput) -> int:
+    """Check a target's settings, credentials and syncs without a run; say what was found, return the exit code."""
+    logging.getLogger(cls.name).setLevel(logging.WARNING)
+    try:
+        target = _made(cls, config)
+        redact_logs(target.secrets())
+        check(target, project_root(), lambda line: print(f"{cls.name}: {line}", flush=True))  # noqa: T201
+    except Stop as error:
+        return _last_line(cls.name, error)
+    except Exception as error:
+        return _last_line(cls.name, describe_defect(error))
+    sys.stderr.write(f"{cls.name}: exit 0, settings, credentials and syncs are good\n")
+    return 0
 
 
 def run_target(cls: type[PenstockTarget], config: _ConfigInput, file_input: IO[str] | None) -> int:

@@ -1,187 +1,323 @@
-"""HubSpot's object API as pure functions: a batch to a request, an answer to one outcome per row.
+"""The destination that HubSpot is: what a sync's object means there, and which module's functions see to its rows.
 
-Every input carries an `objectWriteTraceId` that is unique in the request, because without them one bad row makes
-HubSpot refuse all hundred (recorded; documented for create, seen for upsert and update). Results come in any order,
-so rows are found again by trace id, by id or by key, and a row that nobody mentions is unknown, never delivered.
+Pure functions, but for what the portal was told at start. Rows that are objects are in `objects`, links in
+`associations`, members of lists in `memberships`, custom events in `events`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timezone
+from dataclasses import dataclass, replace
+from typing import Protocol
 from urllib.parse import quote
 
-import msgspec
-
-from penstock.errors import BatchRefused, Fault, Misconfigured, NotAccepted, Throttled, Unavailable
-from penstock.modes import Action, Json, Sync
-from penstock.records import (
-    Abilities,
-    Again,
-    Ask,
-    Batch,
-    Delivered,
-    Form,
-    Gauge,
-    Limits,
-    Outcome,
-    Rejected,
-    Request,
-    Response,
-    Row,
-    Unknown,
+from penstock.auth import Secret
+from penstock.errors import Fault, Misconfigured
+from penstock.modes import Action, FieldRule, Json, Link, Sync
+from penstock.records import Abilities, Ask, Batch, Budgeted, Convert, Form, Gauge, Limits, Outcome, Request, Response
+from penstock.relations import RELATING
+from penstock.syncs import check_abilities, nearest
+from target_hubspot import codes, events, paths
+from target_hubspot.associations import MOST, Association
+from target_hubspot.associations import Kind as LinkKind
+from target_hubspot.creating import create_missing
+from target_hubspot.memberships import MANUAL, Memberships
+from target_hubspot.objects import Objects, encode_json
+from target_hubspot.portal import Kind, Portal
+from target_hubspot.properties import (
+    RECORD_ID,
+    Property,
+    converter_of_match,
+    fields_of,
+    is_key,
+    make_form,
+    match_of,
+    unique_among,
 )
-from penstock.retry import retry_after
-from target_hubspot import codes
-from target_hubspot.properties import Property, make_form, normalise_email
+from target_hubspot.refusals import NO_HUBSPOT, read_answer, unanswered
+from target_hubspot.values import record_id
 
-OBJECT_TYPES: Mapping[str, str] = {"contacts": "0-1", "contact": "0-1", "0-1": "0-1"}
-"""what this version syncs, by the names HubSpot takes"""
-_NAMES: Mapping[str, str] = {"0-1": "contacts"}
-OBJECTS = "/crm/objects/2026-03"
-PROPERTIES = "/crm/properties/2026-03"
-ACCOUNT = "/account-info/2026-03/details"
-LIMITS = Limits(rows=100, body_bytes=2 * 2**20, concurrency=10, requests=190, window=codes.WINDOW_SECONDS)
+_FOUND_BY = frozenset({Action.UPSERT, Action.UPDATE, Action.CREATE, Action.FIND})
+_WRITES = _FOUND_BY | {Action.READ, Action.ARCHIVE, Action.DELETE} | RELATING
+_KEYED = _WRITES - {Action.CREATE} | {Action.APPEND}
+"""these may be repeated: an upsert, an update, a link leave the same behind, and an event is known by its uuid"""
+ABILITIES = Abilities(_WRITES | {Action.APPEND}, _KEYED, _FOUND_BY)
+LISTED = Abilities(
+    frozenset({Action.UPSERT, Action.UPDATE, Action.ARCHIVE, Action.FIND}), _KEYED, frozenset({Action.FIND})
+)
+"""of members of a list: only objects that are there can be, so a row without one is refused"""
+ASSOCIATING = Budgeted("associations", 150, codes.WINDOW_SECONDS)
+"""the limit of Professional and Enterprise (documented); 100 on lower tiers, where the answers slow us down"""
+SEARCHING = Budgeted("search", 5, 1.0)
+SEARCHED_ROWS = 50
+"""rows of one search, whose body may have 3,000 characters (documented); longer values make it be halved"""
+LIMITS = Limits(
+    rows=100,
+    body_bytes=2 * 2**20,
+    concurrency=10,
+    requests=190,
+    window=codes.WINDOW_SECONDS,
+    rows_of=MOST,
+    budgets={Action.LINK: ASSOCIATING, Action.UNLINK: ASSOCIATING},
+)
 """100 inputs a batch (documented). 190 requests per ten seconds is the Professional tier; the answers' headers correct
 it. The cap on bytes is ours: none is documented."""
-_ACTIONS = frozenset({Action.UPSERT, Action.UPDATE, Action.FIND, Action.READ})
-ABILITIES = Abilities(_ACTIONS, keyed=_ACTIONS, by_match=_ACTIONS - {Action.READ})
-"""every one of them may be repeated: an upsert and an update leave the same properties behind"""
-LONGEST_WINDOW = 60.0
-DAILY = re.compile(r"[0-9]{1,15}").fullmatch
-"""seconds; a header that names a longer rate window is not believed"""
-LOOKS = 3
-"""times that one row is sent before what an answer leaves out is taken at its word"""
-_NO_HUBSPOT = (
-    "the answer at start is not HubSpot's",
-    "check that setting api_url is HubSpot's API, or the sandbox's /hubspot, and that no proxy answers; run again",
+SEARCH_NOTE = (
+    "match property {} is not unique, so objects are found by search: one call per 50 rows at first, five a second at "
+    "most, and what was written in the last moments is not found yet; a unique property costs less and misses nothing"
 )
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
+LONGEST_WINDOW = 60.0
+"""seconds; a header that names a longer rate window is not believed"""
+DAILY = re.compile(r"[0-9]{1,15}").fullmatch
 
 
-class Input(msgspec.Struct, omit_defaults=True):
-    """One row of a batch request."""
+@dataclass(frozen=True)
+class Options:
+    """What the settings allow and choose."""
 
-    id: str
-    properties: msgspec.Raw
-    objectWriteTraceId: str  # noqa: N815 - HubSpot's name
-    idProperty: str = ""  # noqa: N815 - HubSpot's name
+    version: str = paths.DEFAULT
+    create_properties: bool = False
+    property_group: str = "penstock"
+    create_lists: bool = False
+    gdpr_delete: bool = False
+    token: Secret | None = None
+    """of a private app, which can tell its scopes"""
 
 
-class Inputs(msgspec.Struct):
-    """The body of a batch request."""
+class Plan(Protocol):
+    """What sees to the rows of one sync."""
 
-    inputs: list[Input]
+    def encode(self, batch: Batch) -> Request:
+        """Write the request for a batch."""
+
+    def decode(self, response: Response, batch: Batch) -> list[Outcome]:
+        """Read one outcome per row."""
 
 
 class HubSpot:
-    """The destination that HubSpot is. Remembers nothing but the property lists that it was told."""
+    """The destination that HubSpot is. Remembers nothing but what the portal said of itself."""
 
-    limits = LIMITS
     abilities = ABILITIES
 
-    def __init__(self) -> None:
-        self._properties: dict[str, Mapping[str, Property]] = {}
-        self._match: dict[str, str] = {}
+    def __init__(self, options: Options | None = None) -> None:
+        self._options = options or Options()
+        self._paths = paths.VERSIONS[self._options.version]
+        self._portal = Portal(self._paths)
+        self._account = ""
+        self._plans: dict[str, Plan] = {}
+        self._links: dict[tuple[str, int], Plan] = {}
+        self._budgets = dict(LIMITS.budgets)
+        self._rows = {**MOST, Action.DELETE: 1} if self._options.gdpr_delete else dict(MOST)
+        self.limits = replace(LIMITS, rows_of=self._rows, budgets=self._budgets)
 
     def account(self, ask: Ask) -> str:
-        """Name the portal behind the token. Raises Misconfigured when the token is refused."""
-        body = _read(ask(Request("GET", ACCOUNT)), "reading the account")
+        """Name the portal behind the token, and learn its scopes. Raises Misconfigured when the token is refused."""
+        body = read_answer(ask(Request("GET", self._paths.account)), "reading the account")
         portal = body.get("portalId")
         if not isinstance(portal, int | str) or not str(portal).isdigit():
-            raise Fault(*_NO_HUBSPOT)
+            raise Fault(*NO_HUBSPOT)
+        if self._options.token:
+            self._portal.learn_scopes(ask, self._options.token)
+        self._account = str(portal)
         return f"hubspot:{portal}"
 
     def form(self, sync: Sync, columns: Mapping[str, Json] | None, key_properties: Sequence[str], ask: Ask) -> Form:
-        """Check a sync against the portal's property list."""
-        object_type = OBJECT_TYPES.get(sync.object)
-        if object_type is None:
+        """Check a sync against the portal. Raises Misconfigured with every mistake."""
+        what, _, name = sync.object.partition(":")
+        if what == "event" and name:
+            form = self._event_form(sync, columns, name, ask)
+        elif what == "list" and name:
+            form = self._list_form(sync, columns, key_properties, name, ask)
+        else:
+            form = self._object_form(sync, columns, key_properties, ask)
+        check_abilities(sync, form.abilities or ABILITIES)
+        return form
+
+    def _object_form(
+        self, sync: Sync, columns: Mapping[str, Json] | None, key_properties: Sequence[str], ask: Ask
+    ) -> Form:
+        at, options = f"sync {sync.stream}", self._options
+        kind = self._portal.kind(sync.object, ask, at)
+        mistakes = self._scope_mistakes(kind, options.create_properties)
+        fields, match = fields_of(sync, columns), match_of(sync, columns, key_properties)
+        if options.create_properties and columns is not None and not mistakes:
+            create_missing(self._portal, kind, fields, columns, match, options.property_group, ask)
+        properties = self._portal.for_sync(kind, sync, {*fields, match}, ask)
+        mistakes += self._link_mistakes(sync, kind, ask)
+        if options.gdpr_delete and Action.DELETE in sync.strategy.actions and kind.name != "contacts":
+            mistakes.append(f"{at}: gdpr_delete is on, and only contacts can be purged; use `removed: archive` here")
+        try:
+            creates = options.create_properties
+            form = make_form(sync, columns, key_properties, properties, kind.name, creates=creates)
+        except Misconfigured as error:
+            raise Misconfigured([*mistakes, *error.mistakes]) from error
+        if mistakes:
+            raise Misconfigured(mistakes)
+        searched = not is_key(match, properties, kind.name) and match in properties and not properties[match].unique
+        if searched:
+            self._budgets[Action.FIND], self._rows[Action.FIND] = SEARCHING, SEARCHED_ROWS
+        path = f"{self._paths.objects}/{quote(kind.segment, safe='')}"
+        self._plans[sync.stream] = Objects(path, match, searched, options.gdpr_delete)
+        links = {link.name: self._convert(link, ask) for link in sync.links if link.sync is None}
+        note = SEARCH_NOTE.format(match) if searched else ""
+        return replace(form, object=kind.name, links=links, abilities=_abilities(match, searched=searched), note=note)
+
+    def _scope_mistakes(self, kind: Kind, creates: bool, verbs: Sequence[str] = ("read", "write")) -> list[str]:
+        if kind.scope is None:
+            return []
+        schemas = [f"crm.schemas.{kind.scope}.write"] if creates else []
+        return self._portal.lacking(*(f"crm.objects.{kind.scope}.{verb}" for verb in verbs), *schemas)
+
+    # -- links ------------------------------------------------------------------------------------------------
+
+    def _link_mistakes(self, sync: Sync, kind: Kind, ask: Ask) -> list[str]:
+        """Resolve a sync's links, and return what is wrong with them."""
+        mistakes: list[str] = []
+        others: list[Kind] = []
+        kinds: list[LinkKind | None] = []
+        for link in sync.links:
+            at = f"sync {sync.stream}: associate {link.name}"
+            try:
+                other = self._portal.kind(link.object, ask, at)
+                mistakes += self._match_mistakes(at, link, other, ask)
+                mistakes += self._scope_mistakes(other, False)
+                kinds.append(self._label(at, link, kind, other, ask))
+                others.append(other)
+            except Misconfigured as error:
+                mistakes += error.mistakes
+        if mistakes:
+            return mistakes
+        for n, (link, other) in enumerate(zip(sync.links, others, strict=True)):
+            own = tuple(k if each == other else ("", 0) for k, each in zip(kinds, others, strict=True))
+            ends = "/".join(quote(each.segment, safe="") for each in (kind, other))
+            objects = f"{self._paths.objects}/{quote(other.segment, safe='')}"
+            path = f"{self._paths.associations}/{ends}"
+            self._links[sync.stream, n] = Association(path, own, objects, link.match or "", link.missing == "create")
+        return []
+
+    def _match_mistakes(self, at: str, link: Link, other: Kind, ask: Ask) -> list[str]:
+        if link.match is None:
+            return []
+        properties = self._portal.properties(other, ask)
+        unique = unique_among(properties, other.name)
+        if link.match in unique:
+            return []
+        hint = nearest(link.match, unique) if link.match not in properties else ""
+        there = "is not unique" if link.match in properties else "is not there"
+        return [
+            f"{at}: property {link.match!r} of {other.name} {there}{hint}; unique are {', '.join(unique) or 'none'}"
+        ]
+
+    def _label(self, at: str, link: Link, kind: Kind, other: Kind, ask: Ask) -> LinkKind | None:
+        """Find a label by its name or type id. Raises Misconfigured with the nearest."""
+        if link.label is None:
+            return None
+        labels = self._portal.labels(kind, other, ask)
+        for each in labels:
+            if link.label in (str(each.get("typeId")), each.get("label")):
+                return str(each.get("category")), int(str(each.get("typeId")))
+        names = [str(each["label"]) for each in labels if each.get("label")]
+        raise Misconfigured(
+            f"{at}: from {kind.name} to {other.name} there is no label {link.label!r}{nearest(link.label, names)}; "
+            f"there are {', '.join(names) or 'none'}"
+        )
+
+    def _convert(self, link: Link, ask: Ask) -> Convert:
+        if link.match is None:
+            return record_id
+        other = self._portal.kind(link.object, ask, "")
+        return converter_of_match(self._portal.properties(other, ask), link.match)
+
+    # -- lists and events -------------------------------------------------------------------------------------
+
+    def _list_form(
+        self, sync: Sync, columns: Mapping[str, Json] | None, key_properties: Sequence[str], name: str, ask: Ask
+    ) -> Form:
+        at = f"sync {sync.stream}"
+        if lacking := self._portal.lacking("crm.lists.read", "crm.lists.write"):
+            raise Misconfigured(lacking)
+        found = self._list(name, at, ask, makes=columns is not None)
+        if found.get("processingType") not in MANUAL:
             raise Misconfigured(
-                f"sync {sync.stream}: object {sync.object!r} is not one that this version syncs; it syncs contacts",
-                "set `object: contacts`, or wait for the version that has the object",
+                f"{at}: list {name!r} chooses its members itself; only those of a manual list can be set"
             )
-        if object_type not in self._properties:
-            body = _read(ask(Request("GET", f"{PROPERTIES}/{quote(object_type, safe='')}")), "reading the properties")
-            results = body.get("results")
-            if not isinstance(results, list) or not results:
-                raise Fault("HubSpot's property list came empty", "run again; if it stays so, check the token's scopes")
-            found = [Property.of(entry) for entry in results if isinstance(entry, dict)]
-            self._properties[object_type] = {p.name: p for p in found}
-        form = make_form(sync, columns, key_properties, self._properties[object_type])
-        self._match[sync.stream] = form.match or ""
-        return replace(form, object=_NAMES[object_type])
+        kind = self._portal.kind(str(found.get("objectTypeId")), ask, at)
+        match = match_of(sync, columns, key_properties)
+        rule = fields_of(sync, columns).get(match)
+        if sync.fields is not None and (more := sorted(set(sync.fields) - {match})):
+            raise Misconfigured(
+                f"{at}: a list has no fields but the one that finds its members; leave out {', '.join(more)}"
+            )
+        looked_for = replace(
+            sync, fields=None if rule is None and columns is None else {match: rule or FieldRule(match)}
+        )
+        looked_for = replace(
+            looked_for, match=match, strategy=replace(sync.strategy, added=Action.UPDATE, changed=Action.UPDATE)
+        )
+        properties: Mapping[str, Property] = self._portal.for_sync(kind, sync, {match}, ask)
+        form = make_form(looked_for, columns, key_properties, properties, kind.name)
+        searched = not is_key(match, properties, kind.name)
+        if searched and match in properties:
+            raise Misconfigured(
+                f"{at}: match: property {match!r} is not unique in HubSpot; "
+                f"unique are {', '.join(unique_among(properties, kind.name)) or 'none'}, and {RECORD_ID}"
+            )
+        path = f"{self._paths.lists}/{quote(str(found.get('listId')), safe='')}"
+        objects = Objects(f"{self._paths.objects}/{quote(kind.segment, safe='')}", match)
+        self._plans[sync.stream] = Memberships(path, objects)
+        return replace(form, object=f"list:{found.get('listId')}", abilities=LISTED)
+
+    def _list(self, name: str, at: str, ask: Ask, *, makes: bool) -> Mapping[str, object]:
+        """Find a list by id, or one of contacts by name; make it where that is allowed, before the first record."""
+        by = quote(name, safe="") if name.isdigit() else f"object-type-id/0-1/name/{quote(name, safe='')}"
+        response = ask(Request("GET", f"{self._paths.lists}/{by}"))
+        if response.status == 404 and not name.isdigit() and self._options.create_lists:
+            body = {"name": name, "objectTypeId": "0-1", "processingType": "MANUAL"}
+            if not makes:
+                return body
+            response = ask(Request("POST", f"{self._paths.lists}/", encode_json(body)))
+        if response.status == 404:
+            hint = "" if name.isdigit() else "; set `create_lists: true` to have it made"
+            raise Misconfigured(f"{at}: HubSpot has no list {name!r}{hint}")
+        if response.status not in (200, 201):
+            raise unanswered("reading or making a list", response)
+        found = read_answer(replace(response, status=200), "reading a list").get("list")
+        if not isinstance(found, dict):
+            raise Fault(*NO_HUBSPOT)
+        return found
+
+    def _event_form(self, sync: Sync, columns: Mapping[str, Json] | None, name: str, ask: Ask) -> Form:
+        """Resolve an event, by its full name or the short one, and check the sync against its definition."""
+        full = name if name.startswith("pe") and "_" in name else f"pe{self._account}_{name}"
+        response = ask(Request("GET", f"{self._paths.events}/event-definitions/{quote(full, safe='')}"))
+        if response.status == 404:
+            raise Misconfigured(f"sync {sync.stream}: HubSpot has no custom event {full!r}")
+        known: frozenset[str] | None = None
+        if response.status == 200:
+            properties = read_answer(response, "reading an event").get("properties")
+            if isinstance(properties, list):
+                known = frozenset(str(each.get("name")) for each in properties if isinstance(each, dict))
+        elif response.status not in (400, 403):  # without the scope to read it, it is sent unchecked
+            raise unanswered("reading an event", response)
+        form = events.make_form(sync, columns, known)
+        origin = f"hubspot:{self._account} {sync.stream}"
+        self._plans[sync.stream] = events.Events(self._paths.events, full, origin)
+        return replace(form, object=f"event:{full}")
+
+    # -- requests and answers ---------------------------------------------------------------------------------
 
     def encode(self, batch: Batch) -> Request:
-        """Write a batch/upsert by the match property, a batch/update by it or by record id, or a batch/read."""
-        objects = f"{OBJECTS}/{_NAMES[OBJECT_TYPES[batch.sync.object]]}"
-        match = self._match[batch.sync.stream]
-        if batch.action in (Action.FIND, Action.READ):
-            return Request("POST", f"{objects}/batch/read", _encode(_question(batch, match)))
-        by_id = batch.by_id
-        id_property = "" if by_id else match
-        inputs = [
-            Input(
-                id=(row.destination_id or "") if by_id else row.match,
-                properties=msgspec.Raw(row.body),
-                objectWriteTraceId=str(n),
-                idProperty=id_property,
-            )
-            for n, row in enumerate(batch.rows)
-        ]
-        verb = "update" if batch.action is Action.UPDATE else "upsert"
-        return Request("POST", f"{objects}/batch/{verb}", _encode(Inputs(inputs)))
+        """Write the request for a batch."""
+        return self._plan(batch).encode(batch)
 
     def decode(self, response: Response, batch: Batch) -> list[Outcome]:
         """Read one outcome per row, in the batch's order."""
-        if response.status not in (200, 201, 207):
-            if response.status == 409 and len(batch.rows) == 1:
-                return [_row_error(_error_body(response), batch.rows[0], batch.action, self._match[batch.sync.stream])]
-            raise _refusal(response, batch)
-        body = _json(response)
-        errors = body.get("errors") or []
-        results = body.get("results", [] if errors else None)
-        if not isinstance(results, list) or not isinstance(errors, list):
-            raise NotAccepted(f"status {response.status} with a body that is no batch answer")
-        if batch.action in (Action.FIND, Action.READ):
-            return self._found(results, errors, batch)
-        outcomes: list[Outcome | None] = [None] * len(batch.rows)
-        finder = _Finder(batch, self._match[batch.sync.stream])
-        for error in errors:
-            if isinstance(error, dict):
-                for n in finder.of_error(error):
-                    outcomes[n] = _row_error(error, batch.rows[n], batch.action, self._match[batch.sync.stream])
-        for result in results:
-            if isinstance(result, dict) and (at := finder.of_result(result)) is not None and outcomes[at] is None:
-                created = result.get("new")
-                outcomes[at] = Delivered(_record_id(result), created if isinstance(created, bool) else None)
-        _refuse_a_changed_portal(batch, outcomes)
-        return [outcome or _unmentioned(row, batch.action) for outcome, row in zip(outcomes, batch.rows, strict=True)]
+        return self._plan(batch).decode(response, batch)
 
-    def _found(self, results: Sequence[object], errors: Sequence[object], batch: Batch) -> list[Outcome]:
-        """Tell where each row's record is.
-
-        A value that is neither found nor named as missing may only be left out of the answer, so it is asked for again.
-        """
-        found: dict[str, Mapping[str, object]] = {}
-        for result in results:
-            if isinstance(result, dict) and (record_id := _record_id(result)):
-                values = match_values(result, self._match[batch.sync.stream]) if batch.action is Action.FIND else []
-                found.update(dict.fromkeys(values or [record_id], result))
-        missing = {name for error in errors if isinstance(error, dict) for name in codes.context_list(error, "ids")}
-        outcomes: list[Outcome] = []
-        for row in batch.rows:
-            asked = [row.destination_id or ""] if batch.action is Action.READ else row.look_for
-            record = next((found[name] for name in asked if name in found), None)
-            if record is not None:
-                outcomes.append(Again(_record_id(record), "the record was found", _holds(record, batch.sync)))
-            elif missing.issuperset(asked) or row.attempts >= LOOKS:
-                outcomes.append(Again(None, "no record was found"))
-            else:
-                outcomes.append(Unknown("the answer does not mention what was looked for", answered=True))
-        return outcomes
+    def _plan(self, batch: Batch) -> Plan:
+        stream = batch.sync.stream
+        return self._links[stream, batch.rows[0].link] if batch.action in RELATING else self._plans[stream]
 
     def gauge(self, response: Response) -> Gauge | None:
         """Read the ten-second window and the day off the headers; search has none, OAuth no day (documented)."""
@@ -198,179 +334,14 @@ class HubSpot:
         return Gauge(requests, window, remaining, left, limit)
 
 
-def _question(batch: Batch, match: str) -> Mapping[str, object]:
-    """Write the body of a batch/read, by record id or by the match values that rows may be found under."""
-    properties = [match, "hs_additional_emails", *sorted(batch.sync.empty_only)]
-    if batch.action is Action.READ:
-        return {"properties": properties, "inputs": [{"id": row.destination_id} for row in batch.rows]}
-    wanted = [{"id": name} for name in sorted({name for row in batch.rows for name in row.look_for})]
-    return {"idProperty": match, "properties": properties, "inputs": wanted}
-
-
-def _holds(record: Mapping[str, object], sync: Sync) -> frozenset[str]:
-    """Name the fields that are only written where they are empty, and that have a value in a record."""
-    properties = record.get("properties")
-    return frozenset(n for n in sync.empty_only if isinstance(properties, dict) and properties.get(n) not in (None, ""))
-
-
-class _Finder:
-    """Finds the row of a result or an error again: by trace id, record id or key, never by position."""
-
-    def __init__(self, batch: Batch, match: str) -> None:
-        self._match = match
-        self._by_trace = {str(n): n for n in range(len(batch.rows))}
-        self._by_id = {row.destination_id: n for n, row in enumerate(batch.rows) if row.destination_id}
-        self._by_match = {row.match: n for n, row in enumerate(batch.rows)}
-        self._by_id_only = batch.by_id
-
-    def of_error(self, error: Mapping[str, object]) -> list[int]:
-        traces = codes.context_list(error, "objectWriteTraceId")
-        if traces:
-            return [self._by_trace[trace] for trace in traces if trace in self._by_trace]
-        names = codes.context_list(error, "ids")
-        known = self._by_id if self._by_id_only else self._by_match
-        return [known[name] for name in names if name in known]
-
-    def of_result(self, result: Mapping[str, object]) -> int | None:
-        record_id = _record_id(result)
-        if record_id is None:
-            return None
-        if self._by_id_only and record_id in self._by_id:
-            return self._by_id[record_id]
-        for value in match_values(result, self._match):
-            if value in self._by_match:
-                return self._by_match[value]
-        trace = result.get("objectWriteTraceId")
-        return self._by_trace.get(trace) if isinstance(trace, str) and not self._by_id_only else None
-
-
-def _record_id(result: Mapping[str, object]) -> str | None:
-    """Return the id of a result: digits as text, or a number."""
-    found = result.get("id")
-    text = str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
-    return text if text.isascii() and text.isdigit() else None
-
-
-def match_values(result: Mapping[str, object], match: str) -> list[str]:
-    """Return the match values a record answers to: its own and, for e-mail, its aliases (observed)."""
-    properties = result.get("properties")
-    if not isinstance(properties, dict):
-        return []
-    value = properties.get(match)
-    if match != "email":
-        return [str(value)] if value is not None else []
-    aliases = str(properties.get("hs_additional_emails") or "").split(";")
-    return [normalise_email(str(v)) for v in [value, *aliases] if v]
-
-
-def _row_error(error: Mapping[str, object], row: Row, action: Action, match: str) -> Outcome:
-    why = codes.reason(error)
-    if why.code == "OBJECT_NOT_FOUND" and action is Action.UPDATE and row.attempts < LOOKS:
-        return Again(None, "the record is not there")
-    existing = codes.existing_id(error)
-    # Who has the row's address is the row's own record only where the address is what identifies rows.
-    is_own = existing is not None and action is Action.UPSERT and match == "email"
-    if is_own and why.code in ("CONFLICT", "OBJECT_ALREADY_EXISTS") and row.attempts < LOOKS:
-        return Again(existing, "the record exists under this id")
-    return Rejected(why.code, why.message, why.property)
-
-
-def _refuse_a_changed_portal(batch: Batch, outcomes: Sequence[Outcome | None]) -> None:
-    """Stop when every row fails for a property that is gone or locked: that is no row's fault, nor the next rows'."""
-    refused = {(o.code, o.field) if isinstance(o, Rejected) else None for o in outcomes}
-    only = refused.pop() if len(refused) == 1 else None
-    if only is not None and only[0] in codes.OF_THE_PORTAL:
-        raise Misconfigured(
-            f"sync {batch.sync.stream}: property {only[1]!r}: {codes.SENTENCES[only[0]]}",
-            "bring the property back in HubSpot or leave it out of fields, then run again",
-        )
-
-
-def _unmentioned(row: Row, action: Action) -> Outcome:
-    """Judge a row that the answer leaves out. An update drops ids that were merged away in silence (observed)."""
-    if action is Action.UPDATE and row.destination_id is not None and row.attempts < LOOKS:
-        return Again(None, "the record id was left out of the answer")
-    return Unknown("the answer does not mention the row", answered=True)
-
-
-def _refusal(response: Response, batch: Batch) -> Exception:
-    """Say what an answer without results means for its batch."""
-    status = response.status
-    body = _error_body(response)
-    why = codes.reason(body)
-    named = retry_after(response.headers, datetime.now(timezone.utc).timestamp())
-    if status == 429:
-        return _throttled(body, why, named)
-    if status in codes.UNAVAILABLE or (status >= 500 and status != 477):
-        return Unavailable(f"status {status}", 2.0 if status == 423 and named is None else named)
-    if status in (401, 403, 477) or 300 <= status < 400:
-        return _account_trouble("a write", status, body)
-    if status == 404 or (status == 400 and codes.CONFIGURATION.match(str(body.get("message", "")))):
-        return Misconfigured(
-            f"sync {batch.sync.stream}: HubSpot refuses writes to {batch.sync.object} (status {status}, {why.code})",
-            "check the sync's object and match against the portal",
-        )
-    if 400 <= status < 500:
-        return BatchRefused(why.code, f"{why.message} (status {status})", why.property)
-    return NotAccepted(f"unexpected status {status}")
-
-
-def _throttled(body: Mapping[str, object], why: codes.Reason, named: float | None) -> Exception:
-    """Wait as the answer names. HubSpot documents no Retry-After, so as a rule its policy's window is what counts."""
-    policy = codes.label(body.get("policyName") or why.code)
-    if policy == "DAILY":
-        return Fault(
-            "HubSpot's daily limit of API calls is used up",
-            "run again after midnight in the portal's time zone; what was delivered stays acknowledged",
-        )
-    wait = codes.POLICY_WAITS.get(policy, codes.WINDOW_SECONDS) if named is None else named
-    return Throttled(f"status 429, {policy}", wait)
-
-
-def _account_trouble(doing: str, status: int, body: Mapping[str, object]) -> Exception:
-    if 300 <= status < 400:
-        return Misconfigured(f"setting api_url: {doing} was redirected (status {status}), which is never followed")
-    if status == 477:
-        return Fault("HubSpot is moving this account between data centres (status 477)", "run again in some hours")
-    wanted = codes.scopes(body)
-    if status == 403 and wanted:
-        return Misconfigured(
-            f"the token lacks scopes: {', '.join(wanted)}", "add them to the private app in HubSpot, then run again"
-        )
-    return Misconfigured(
-        f"setting token: HubSpot refused it (status {status}, {codes.label(body.get('category'))})",
-        "make or rotate the private app's token in HubSpot and set TARGET_HUBSPOT_TOKEN",
-    )
-
-
-def _read(response: Response, doing: str) -> Mapping[str, object]:
-    """Read the answer to a question asked at start. Raises Misconfigured or Fault unless it is a success."""
-    if response.status == 200:
-        try:
-            return _json(response)
-        except NotAccepted as error:
-            raise Fault(*_NO_HUBSPOT) from error
-    body = _error_body(response)
-    if response.status in (401, 403, 477) or 300 <= response.status < 400:
-        raise _account_trouble(doing, response.status, body)
-    raise Misconfigured(
-        f"setting api_url: {doing} was answered with status {response.status} ({codes.reason(body).code})",
-        "check that api_url is HubSpot's API, or the sandbox's /hubspot",
-    )
-
-
-def _json(response: Response) -> Mapping[str, object]:
-    try:
-        body = _decode(response.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise NotAccepted(f"status {response.status} with a body that is not JSON") from error
-    if not isinstance(body, dict):
-        raise NotAccepted(f"status {response.status} with a body that is no object")
-    return body
-
-
-def _error_body(response: Response) -> Mapping[str, object]:
-    try:
-        return _json(response)
-    except NotAccepted:
-        return {}
+def _abilities(match: str, *, searched: bool) -> Abilities:
+    """Return what can be done with objects that are found by a property."""
+    if match == RECORD_ID:
+        by_match = frozenset({Action.UPDATE, Action.FIND, Action.ARCHIVE, Action.DELETE})
+    elif searched:
+        by_match = frozenset({Action.FIND})
+    else:
+        # batch/update by address was refused in 2024 (observed), so addresses are looked up first.
+        by_match = _FOUND_BY - {Action.UPDATE} if match == "email" else _FOUND_BY
+    makes = frozenset() if searched or match == RECORD_ID else frozenset({Action.UPSERT, Action.CREATE})
+    return Abilities(_WRITES - {Action.UPSERT, Action.CREATE} | makes, _KEYED, by_match)

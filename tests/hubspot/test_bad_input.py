@@ -80,7 +80,7 @@ def test_what_is_right_is_delivered(tmp_path: Path, sandbox: Sandbox) -> None:
         ({"api_url": f"https://{SECRET}@api.hubapi.com"}, ["setting api_url: give scheme, host and path only"]),
         ({"api_url": "https://hubapi.com.example.com"}, ["setting api_url: the host must be hubapi.com"]),
         ({"apiurl": "x"}, ["setting apiurl: unknown (did you mean 'api_url'?)"]),
-        ({"syncs": synced(object="companies")}, ["object 'companies' is not one that this version syncs"]),
+        ({"syncs": synced(object="compnies")}, ["no object 'compnies' in this portal (did you mean 'companies'?)"]),
         ({"syncs": synced(fields={"email": "mail", "fristname": "first"})}, ["(did you mean 'firstname'?)"]),
         ({"syncs": synced(match="firstname")}, ["'firstname' is not unique", "unique are customer_key, email"]),
         (
@@ -88,10 +88,9 @@ def test_what_is_right_is_delivered(tmp_path: Path, sandbox: Sandbox) -> None:
             ["people.mode: expected upsert or", "nulls: expected", "2 mistakes"],
         ),
         (
-            {"syncs": synced(mode="mirror")},
-            ["does not know how to archive contacts", "what it knows is find, read, update, upsert"],
+            {"syncs": synced(mode="append")},
+            ["does not know how to append contacts", "what it knows is archive, create, delete, find, link, read"],
         ),
-        ({"syncs": {"people": {"object": "contacts", "mode": "delete"}}}, ["does not know how to delete contacts"]),
         (
             {"syncs": {**SYNCS, "others": {**SYNCS["people"], "object": "contact"}}},
             ["syncs people and others both write 'firstname' of contacts", "3 mistakes"],

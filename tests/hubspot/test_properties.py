@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from penstock.errors import InvalidRecord
 from penstock.mapping import RecordMapper
 from penstock.modes import Action, FieldRule, Json, Sync
-from target_hubspot.properties import Property, converter, make_form
+from target_hubspot.properties import Property, make_form
+from target_hubspot.values import converter
 from tests.hubspot.values import PROPERTIES, batch, definition, hubspot, row, sent
 
 CANARY = "zanzibar"
@@ -60,7 +61,9 @@ def refusal(name: str, value: object) -> str:
         ("interests", "art;travel", "art;travel"),
         ("interests", ["Far travel", "art"], "travel;art"),
         ("interests", [], ""),
-        ("interests", ";art", "art"),
+        ("interests", ";art", ";art"),
+        ("interests", ";;Far travel;art", ";travel;art"),
+        ("interests", "art;", "art"),
         ("interests", ["", "art", ""], "art"),
         ("signup_date", "2026-10-17", "2026-10-17"),
         ("signup_date", "2026-10-17T00:00:00", "2026-10-17"),
@@ -103,6 +106,7 @@ def test_values_are_written_as_hubspot_takes_them(name: str, value: object, text
         ("is_customer", 1, "is neither true nor false"),
         ("plan", CANARY, "is none of the property's options: free, gold"),
         ("plan", "GOLD", "is none of the property's options: free, gold"),
+        ("interests", ";", "adds no option"),
         ("interests", f"art;{CANARY}", "is none of the property's options: art, travel"),
         ("interests", ["art", None], "is an object or a list"),
         ("signup_date", CANARY, "is not a date"),

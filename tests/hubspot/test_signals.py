@@ -114,7 +114,7 @@ def test_a_signal_with_requests_under_way_ends_clean(tmp_path: Path, signum: sig
     with running(latency_ms=300) as sandbox:
         with process(tmp_path, sandbox) as target:
             feed(target, lines())
-            until(lambda: sandbox.stats().requests > 2)  # account and properties were the first two
+            until(lambda: sandbox.stats().requests > 3)  # account, scopes and properties were the first three
             target.send_signal(signum)
             run = finished(target)
         assert run.code == code

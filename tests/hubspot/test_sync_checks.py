@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from penstock.errors import Fault, Misconfigured
+from penstock.errors import Fault, InvalidRecord, Misconfigured
 from penstock.mapping import RecordMapper
 from penstock.modes import FieldRule, Json, Sync
-from penstock.records import Form
+from penstock.records import Form, Request, Response
 from target_hubspot.api import HubSpot
 from target_hubspot.properties import make_form
 from tests.hubspot.values import PROPERTIES, answer, portal_ask
@@ -107,9 +107,9 @@ def test_without_a_match_the_stream_key_says_it() -> None:
     assert set(checked_early.fields) == {"customer_key"}
 
 
-def test_an_object_of_a_later_version_is_named() -> None:
-    with pytest.raises(Misconfigured, match="object 'deals' is not one that this version syncs"):
-        HubSpot().form(Sync("people", "deals", "email", fields=MAIL), None, (), portal_ask)
+def test_an_object_that_is_not_there_is_named() -> None:
+    with pytest.raises(Misconfigured, match=r"no object 'deels' in this portal \(did you mean 'deals'\?\)"):
+        HubSpot().form(Sync("people", "deels", "email", fields=MAIL), None, (), portal_ask)
 
 
 @pytest.mark.parametrize("body", [{}, {"results": []}, {"results": "none"}, b"<html>"])
@@ -130,3 +130,34 @@ def test_a_stream_without_a_key_and_columns_that_are_not_there() -> None:
         "sync people: field firstname is taken from column 'frst', which the stream does not have"
         " (did you mean 'first'?)",
     ]
+
+
+def test_custom_objects_that_the_token_may_not_see_go_by_their_ids_alone() -> None:
+    def ask(request: Request) -> Response:
+        scopes = {"context": {"requiredGranularScopes": ["custom-object-read"]}}
+        return answer(403, scopes) if "schemas" in request.path else portal_ask(request)
+
+    fields = {"customer_key": FieldRule("id")}
+    for name in ("2-123", "p1_car"):
+        assert HubSpot().form(Sync("cars", name, "customer_key", fields=fields), None, (), ask).object == name
+    with pytest.raises(
+        Misconfigured, match=r"no object 'car' .*cannot be seen: the token lacks scopes: custom-object-read"
+    ):
+        HubSpot().form(Sync("cars", "car", "customer_key", fields=fields), None, (), ask)
+
+
+def test_more_than_one_page_of_owners_is_read() -> None:
+    def ask(request: Request) -> Response:
+        if "/owners" not in request.path:
+            return portal_ask(request)
+        if "after=" in request.path:
+            return answer(200, {"results": [{"id": "42", "email": "Sam@example.com"}]})
+        first = {"results": [{"id": "41", "email": "kim@example.com"}], "paging": {"next": {"after": "1"}}}
+        return answer(200, first)
+
+    fields = {**MAIL, "hubspot_owner_id": FieldRule("owner")}
+    made = HubSpot().form(Sync("people", "contacts", "email", fields=fields), None, (), ask)
+    convert = made.convert["hubspot_owner_id"]
+    assert [convert(value) for value in ("KIM@example.com", "sam@example.com", 7)] == ["41", "42", "7"]
+    with pytest.raises(InvalidRecord, match="none of the portal's owners"):
+        convert("zanzibar@example.com")

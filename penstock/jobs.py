@@ -46,6 +46,7 @@ class OpenJobs:
     ) -> None:
         self.open: list[OpenJob] = []
         self.now = 0.0
+        self._formed = 0
         self._jobs = jobs
         self._ledger = ledger
         self._settlement = settlement
@@ -75,7 +76,8 @@ class OpenJobs:
 
     def form(self, opened: OpenSync, action: Action, head: str, *, by_id: bool) -> OpenJob:
         """Begin to gather the rows of a job."""
-        name = f"penstock-{self._chance.getrandbits(64):016x}"
+        self._formed += 1
+        name = f"penstock-{self._ledger.run}-{self._formed}-{self._chance.getrandbits(64):016x}"
         number = self._ledger.jobs.form(opened.number, self._ledger.run, action.value, name, head, by_id=by_id)
         self._settlement.touch()
         job = Job(opened.sync, action, by_id, name, head)

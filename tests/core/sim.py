@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from penstock.bulk import Jobs
 from penstock.checkpoint import Checkpoint
 from penstock.delivery import Answer, Delivery
 from penstock.errors import BatchRefused, MalformedInput, Misconfigured, NoAnswer, Stop, Throttled, Unavailable
@@ -41,6 +42,7 @@ from penstock.relations import RELATING
 from penstock.retry import RetryPolicy
 from penstock.stateout import StateOut
 from tests.core.deaths import Crash, PointedLedger, opened
+from tests.core.simjobs import JobServer
 
 
 @dataclass
@@ -63,6 +65,8 @@ class World:
     """time of day, in seconds"""
     request: int = 0
     """the request that is being applied"""
+    server: JobServer = field(default_factory=JobServer)
+    """its jobs"""
 
     def find(self, email: str) -> str | None:
         return next((i for i, o in self.objects.items() if str(o["email"]).lower() == email.lower()), None)
@@ -72,7 +76,7 @@ class World:
 
         `key` is an id (an int) or an e-mail; for a look-up, a list of them.
         """
-        if any(str(value).startswith("bad") for value in fields.values()):
+        if any(str(value).startswith(("bad", "poison")) for value in fields.values()):
             return {"outcome": "rejected"}
         if action in ("append", "resolve"):
             return self._append(fields) if action == "append" else self._resolve(fields)
@@ -141,9 +145,13 @@ ABILITIES = Abilities(EVERYTHING, EVERYTHING - {Action.CREATE, Action.APPEND}, E
 class Memory:
     """A Destination whose wire format is JSON of our own."""
 
-    def __init__(self, limits: Limits, abilities: Abilities = ABILITIES) -> None:
+    jobs: Jobs
+
+    def __init__(self, limits: Limits, abilities: Abilities = ABILITIES, jobs: Jobs | None = None) -> None:
         self.limits = limits
         self.abilities = abilities
+        if jobs is not None:
+            self.jobs = jobs
 
     def account(self, ask: Ask) -> str:
         return "memory"
@@ -237,6 +245,10 @@ class SimSender:
             return Response(429, {}, b"")
         if fault == "503":
             return Response(503, {}, b"")
+        if request.path.startswith("/jobs"):
+            answer = self.world.server.answer(self.world, request, self._chance, self._point)
+            self._point("job answered")
+            return NoAnswer("connection lost", sent=True) if fault == "after" else answer
         rows = json.loads(request.body or b"[]")
         if len(rows) > 0 and any(str(value).startswith("poison") for _, fields in rows for value in fields.values()):
             return Response(400, {}, b"")
@@ -284,6 +296,7 @@ def run(
     policy: Policy | None = None,
     sync_for: Callable[[str], Sync] = lambda stream: SYNC,
     abilities: Abilities = ABILITIES,
+    jobs: Jobs | None = None,
     ledger_kind: type[PointedLedger] = PointedLedger,
     checkpoint_kind: type[Checkpoint] = Checkpoint,
 ) -> Ending:
@@ -300,12 +313,13 @@ def run(
             raise Crash
 
     states: list[bytes] = []
+    world.server.advance(world, chance, lambda name: None)  # jobs go on while no run is under way
     sender = SimSender(world, chance, faults, point)
     with opened(path, point, lambda: world.wall, ledger_kind) as ledger:
         ledger.begin_run()
         checkpoint = checkpoint_kind()
         policy = policy or Policy(retry=RetryPolicy(attempts=100), max_rows=50)
-        delivery = Delivery(Memory(limits, abilities), ledger, sender, checkpoint, policy, chance)
+        delivery = Delivery(Memory(limits, abilities, jobs), ledger, sender, checkpoint, policy, chance)
         reader = Reader(
             delivery,
             checkpoint,

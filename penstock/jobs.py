@@ -21,7 +21,7 @@ from penstock.modes import Action
 from penstock.openjobs import PIECE, OpenJob
 from penstock.pace import Pace
 from penstock.policy import Policy
-from penstock.records import Delivered, Outcome, Rejected, Request, Response, Retry, Row, RowKey, Unknown
+from penstock.records import Delivered, Outcome, Rejected, Request, Response, Retry, Row, Unknown
 from penstock.rows import mapped
 from penstock.settlement import OpenSync, Settlement
 
@@ -64,6 +64,7 @@ class OpenJobs:
             if self._jobs is None:
                 for _, entries in self._ledger.jobs.pieces(logged.number):
                     self._settlement.doubt(opened, [(e.key, e.match) for e in entries if e.key])
+                    opened.counts["unknown"] += len(entries)
                 self._ledger.jobs.end(logged.number)
                 continue
             found = OpenJob.adopt(opened, logged, self._jobs, self._ledger.jobs)
@@ -299,10 +300,10 @@ class OpenJobs:
             job.unsettled -= len(some)
             self._settlement.elsewhere -= len(some)
             others = [(line, end) for line, end in some if not isinstance(end, Delivered)]
-            doubtful = [line - first for line, end in others if isinstance(end, Unknown)]
+            job.opened.counts["unknown"] += sum(isinstance(end, Unknown) for _, end in others)
+            doubtful = [entries[line - first] for line, end in others if _in_doubt(end)]
             if doubtful:
-                keys: list[tuple[RowKey, str]] = [(entries[n].key, entries[n].match) for n in doubtful]
-                self._settlement.doubt(job.opened, [row for row in keys if row[0]])
+                self._settlement.doubt(job.opened, [(entry.key, entry.match) for entry in doubtful if entry.key])
             if others and not job.adopted:
                 self._fall_back(job, others)
 
@@ -324,3 +325,7 @@ class OpenJobs:
         if again:
             opened.counts["fell_back"] += len(again)
             self._intake.enter(opened, again, self.now)
+
+
+def _in_doubt(end: Outcome) -> bool:
+    return isinstance(end, Unknown) or (isinstance(end, Rejected) and end.partly)

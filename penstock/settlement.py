@@ -227,7 +227,6 @@ class Settlement:
     def doubt(self, opened: OpenSync, rows: Sequence[tuple[RowKey, str]]) -> None:
         """Note that rows (key, match value) may have been applied although nobody said so."""
         self._ledger.doubt(opened.number, rows)
-        opened.counts["unknown"] += len(rows)
         self.touch()
 
     def placed(self, opened: OpenSync, rows: Sequence[Row]) -> None:

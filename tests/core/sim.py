@@ -241,10 +241,8 @@ class SimSender:
         fault = self._chance.choice(["before", "429", "503", "after"]) if self._chance.random() < self._faults else ""
         if fault == "before":
             return NoAnswer("connection lost", sent=True)
-        if fault == "429":
-            return Response(429, {}, b"")
-        if fault == "503":
-            return Response(503, {}, b"")
+        if fault in ("429", "503"):
+            return Response(int(fault), {}, b"")
         if request.path.startswith("/jobs"):
             answer = self.world.server.answer(self.world, request, self._chance, self._point)
             self._point("job answered")

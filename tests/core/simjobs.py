@@ -13,7 +13,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from penstock.bulk import Absent, Job, JobAnswer, JobLimits, JobStep, Moved, Over, Page
-from penstock.errors import BatchRefused, NotAccepted, Throttled, Unavailable
+from penstock.errors import BatchRefused, Throttled, Unavailable
 from penstock.modes import Action, Sync
 from penstock.records import Delivered, Outcome, Rejected, Request, Response, Retry, Row, Unknown
 
@@ -122,7 +122,11 @@ class SimJobs:
         self.limits = limits
         self._at_once = at_once
         self.carrying = frozenset({JobStep.CREATE if at_once else JobStep.UPLOAD})
-        self.doubtful = {JobStep.CREATE: JobStep.FIND, JobStep.UPLOAD: JobStep.CANCEL, JobStep.START: JobStep.POLL}
+        self.doubtful: Mapping[JobStep, JobStep] = {
+            JobStep.CREATE: JobStep.FIND,
+            JobStep.UPLOAD: JobStep.CANCEL,
+            JobStep.START: JobStep.POLL,
+        }
 
     def head(self, sync: Sync, action: Action, *, by_id: bool) -> str:
         return f"{sorted(sync.fields or {})}"
@@ -156,26 +160,26 @@ class SimJobs:
             raise Unavailable("away")
         if response.status in (400, 409):
             raise BatchRefused("NO", "not in this way")
-        if response.status == 404:
-            return Absent()
-        body = json.loads(response.body)
+        return Absent() if response.status == 404 else self._answered(job, json.loads(response.body))
+
+    def _answered(self, job: Job, body: Any) -> JobAnswer:
         match job.step:
             case JobStep.CREATE:
                 return Moved(JobStep.POLL if self._at_once else JobStep.UPLOAD, id=str(body))
             case JobStep.FIND:
-                if not body:
-                    return Absent()
-                [(number, state)] = body
-                return Moved(JobStep.UPLOAD if state == "open" else JobStep.POLL, id=number)
-            case JobStep.UPLOAD:
-                return Moved(JobStep.START)
-            case JobStep.START | JobStep.CANCEL:
-                return Moved(JobStep.POLL)
+                return self._found(body)
             case JobStep.POLL:
                 return self._polled(body)
             case JobStep.RESULTS:
                 return self._results(job, *body)
-        raise NotAccepted("no such step")
+        return Moved(JobStep.START if job.step is JobStep.UPLOAD else JobStep.POLL)
+
+    @staticmethod
+    def _found(body: list[tuple[str, str]]) -> JobAnswer:
+        if not body:
+            return Absent()
+        [(number, state)] = body
+        return Moved(JobStep.UPLOAD if state == "open" else JobStep.POLL, id=number)
 
     def _polled(self, state: str) -> Moved:
         if state == "open":
@@ -204,4 +208,4 @@ def outcome_of(result: Mapping[str, Any]) -> Outcome:
         return Delivered(result["id"], result["created"])
     if result["outcome"] == "found":
         return Retry("there is one, or none")
-    return Rejected("BAD", "the name is bad", "name")
+    return Rejected("BAD", "the name is bad", "name", partly=True)

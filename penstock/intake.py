@@ -295,6 +295,8 @@ class Intake:
         """End a row for which there is nothing to send."""
         if row.placed:
             self._settlement.linked(opened, row)
+        elif row.wanted is Action.NOTHING and not row.removed and is_delivered(row.known, row):
+            self._settlement.unchanged(opened, row)
         elif row.wanted is Action.NOTHING:
             if row.removed and row.sync.strategy.removed in REMOVALS and in_doubt(row):
                 opened.counts["may_remain"] += 1  # it may have been created, but nobody knows that it is ours

@@ -224,7 +224,7 @@ class OpenJobs:
         if job.job.step is not JobStep.FIND or job.attempts >= LOOKS:
             self._end(job, Unknown("the job cannot be found"))
             return
-        job.due = self.now + float(2**job.attempts)
+        job.job.place, job.due = "", self.now + float(2**job.attempts)
 
     def _go_on(self, job: OpenJob, moved: Moved) -> None:
         """Let a job take its next step; not one that needs rows which have died with another run."""
@@ -264,6 +264,8 @@ class OpenJobs:
                 self._close(job)
 
     def _end(self, job: OpenJob, rest: Outcome) -> None:
+        if job.strange and isinstance(rest, Delivered):
+            rest = Unknown("the results name rows that were not sent")
         job.settling = self._settle_rest(job, rest)
 
     def _settle_rest(self, job: OpenJob, rest: Outcome) -> Iterator[None]:

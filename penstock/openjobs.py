@@ -44,6 +44,8 @@ class OpenJob:
         self.settling: Iterator[None] | None = None
         """how the rest of its rows comes to an end, once it is over"""
         self.adopted = False
+        self.strange = False
+        """its results have named a row that is none of its own"""
         self.unsettled = 0
         """rows that have not come to their end in it"""
         self._log = log
@@ -109,9 +111,15 @@ class OpenJob:
         return self._lines.whole()
 
     def line_of(self, who: int | str) -> int | None:
-        """Return the number of a row that the results name, once; None where it is none of this job's."""
+        """Return the number of a row that the results name; None the second time, and where it is none of this job's.
+
+        Once they have named a stranger, nothing can be concluded of the rows that they do not name.
+        """
         line = self._looked_up(who) if isinstance(who, str) else who
-        if line is None or not 0 <= line < self.job.rows or self._named[line]:
+        if line is None or not 0 <= line < self.job.rows:
+            self.strange = True
+            return None
+        if self._named[line]:
             return None
         self._named[line] = 1
         return line

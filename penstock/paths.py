@@ -18,7 +18,7 @@ from penstock.modes import Action
 from penstock.openjobs import OpenJob
 from penstock.policy import Policy
 from penstock.records import Row
-from penstock.rows import is_delivered, mapped
+from penstock.rows import mapped
 from penstock.settlement import OpenSync, Settlement
 from penstock.staging import Spool
 
@@ -181,9 +181,6 @@ class Paths:
             or (row.action, row.destination_id is not None) not in jobs.takes
         ):
             return False
-        if is_delivered(row.known, row):
-            self._settlement.unchanged(opened, row)
-            return True
         by_id = row.destination_id is not None
         head = jobs.head(opened.sync, row.action, by_id=by_id)
         line = jobs.line(head, row)

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from penstock.bulk import Jobs
 from penstock.errors import BatchRefused, Fault, Misconfigured, NotAccepted, Throttled, Unavailable
 from penstock.modes import Action, Json, Sync
 from penstock.records import (
@@ -35,6 +36,7 @@ from penstock.records import (
 )
 from penstock.retry import retry_after
 from target_hubspot import codes
+from target_hubspot.imports import Described, Imports
 from target_hubspot.properties import Property, make_form, normalise_email
 
 OBJECT_TYPES: Mapping[str, str] = {"contacts": "0-1", "contact": "0-1", "0-1": "0-1"}
@@ -86,6 +88,8 @@ class HubSpot:
     def __init__(self) -> None:
         self._properties: dict[str, Mapping[str, Property]] = {}
         self._match: dict[str, str] = {}
+        self._fields: dict[str, frozenset[str]] = {}
+        self.jobs: Jobs = Imports(self._described, _refusal)
 
     def account(self, ask: Ask) -> str:
         """Name the portal behind the token. Raises Misconfigured when the token is refused."""
@@ -112,7 +116,14 @@ class HubSpot:
             self._properties[object_type] = {p.name: p for p in found}
         form = make_form(sync, columns, key_properties, self._properties[object_type])
         self._match[sync.stream] = form.match or ""
+        self._fields[sync.stream] = frozenset(form.fields)
         return replace(form, object=_NAMES[object_type])
+
+    def _described(self, sync: Sync) -> Described:
+        object_type = OBJECT_TYPES[sync.object]
+        properties = self._properties[object_type]
+        types = {name: properties[name].type for name in self._fields[sync.stream]}
+        return Described(object_type, self._match[sync.stream], types)
 
     def encode(self, batch: Batch) -> Request:
         """Write a batch/upsert by the match property, a batch/update by it or by record id, or a batch/read."""

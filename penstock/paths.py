@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import partial
 
 from penstock.batching import key_identity, match_identity
@@ -24,8 +25,16 @@ from penstock.staging import Spool
 
 CHUNK = 500
 """rows handed over together"""
-Forming = dict[tuple[Action, bool, str], OpenJob]
-"""the jobs of one round, by action, whether by id, and head"""
+
+
+@dataclass(eq=False)
+class Forming:
+    """The jobs of one round that gather rows."""
+
+    jobs: dict[tuple[Action, bool], OpenJob] = field(default_factory=dict)
+    """by action, and whether by id"""
+    identities: dict[int, set[int]] = field(default_factory=dict)
+    """of the rows that may join, by `id`"""
 
 
 def identities_of(row: Row) -> set[int]:
@@ -149,7 +158,7 @@ class Paths:
     def _is_enough(self, forming: Forming) -> bool:
         limits = None if self._jobs is None else self._jobs.limits
         return limits is not None and any(
-            job.job.rows + self._chunk > limits.rows or job.size >= limits.body_bytes for job in forming.values()
+            job.job.rows + self._chunk > limits.rows or job.size >= limits.body_bytes for job in forming.jobs.values()
         )
 
     def _sort(self, opened: OpenSync, spool: Spool, rows: list[Row], forming: Forming) -> None:
@@ -164,40 +173,36 @@ class Paths:
                 self._settlement.elsewhere += 1
             else:
                 free.append(row)
+                forming.identities[id(row)] = identities
             met |= identities
         opened.into_job = partial(self._join, opened, spool, forming)
         try:
             self._intake.queue(opened, free, self._now)
         finally:
             opened.into_job = None
+            forming.identities.clear()
 
     def _join(self, opened: OpenSync, spool: Spool, forming: Forming, row: Row) -> bool:
         """Let a row join a job, if it can; tell whether it needs no request."""
-        jobs = self._jobs
-        if (
-            jobs is None
-            or row.removed
-            or row.attempts
-            or (row.action, row.destination_id is not None) not in jobs.takes
-        ):
+        jobs, by_id = self._jobs, row.destination_id is not None
+        if jobs is None or row.removed or row.attempts or (row.action, by_id) not in jobs.takes:
             return False
-        by_id = row.destination_id is not None
-        head = jobs.head(opened.sync, row.action, by_id=by_id)
+        job = forming.jobs.get((row.action, by_id))
+        head = jobs.head(opened.sync, row.action, by_id=by_id) if job is None else job.job.head
         line = jobs.line(head, row)
         if line is None or len(line) > jobs.limits.body_bytes:
             return False
-        job = forming.get((row.action, by_id, head))
         if job is None:
-            job = forming[row.action, by_id, head] = self._open_jobs.form(opened, row.action, head, by_id=by_id)
+            job = forming.jobs[row.action, by_id] = self._open_jobs.form(opened, row.action, head, by_id=by_id)
             spool.held.append(job.held)
-        job.add(row, line, identities_of(row))
+        job.add(row, line, forming.identities[id(row)])
         self._settlement.join(row)
         return True
 
     def _launch(self, opened: OpenSync, forming: Forming) -> None:
-        for job in forming.values():
+        for job in forming.jobs.values():
             if job.job.rows > (opened.sync.bulk_above or 0):
                 self._open_jobs.launch(job)
             else:
                 self._open_jobs.dissolve(job)
-        forming.clear()
+        forming.jobs.clear()

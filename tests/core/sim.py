@@ -16,7 +16,7 @@ from typing import Any
 from penstock.bulk import Jobs
 from penstock.checkpoint import Checkpoint
 from penstock.delivery import Answer, Delivery
-from penstock.errors import BatchRefused, MalformedInput, Misconfigured, NoAnswer, Stop, Throttled, Unavailable
+from penstock.errors import BatchRefused, NoAnswer, Stop, Throttled, Unavailable
 from penstock.mapping import RecordMapper
 from penstock.modes import Action, FieldRule, Json, Sync
 from penstock.policy import Policy
@@ -42,6 +42,7 @@ from penstock.relations import RELATING
 from penstock.retry import RetryPolicy
 from penstock.stateout import StateOut
 from tests.core.deaths import Crash, PointedLedger, opened
+from tests.core.driving import drive
 from tests.core.simjobs import JobServer
 
 
@@ -335,7 +336,7 @@ def run(
         state_out = StateOut(checkpoint, reader.bookmarks, write, 0.0)
         reader.bookmarks.withheld.update(ledger.register.pending())
         try:
-            input_error = _drive(lines, reader, delivery, world, lambda: state_out.turn(world.clock), chunk, point)
+            input_error = drive(lines, reader, delivery, world, lambda: state_out.turn(world.clock), chunk, point)
             stop = delivery.stopped or input_error or delivery.verdict()
             if delivery.stopped is None:
                 assert checkpoint.unsettled == delivery.withheld, "a row is nowhere"
@@ -353,45 +354,6 @@ def _no_stream_maps(stream: str, schema: dict[str, Json], keys: list[str] | None
 
 def _no_ask(request: Request) -> Response:
     raise AssertionError("nothing to ask")
-
-
-def _drive(
-    lines: Sequence[bytes],
-    reader: Reader,
-    delivery: Delivery,
-    world: World,
-    emit: Callable[[], None],
-    chunk: int,
-    point: Callable[[str], None],
-) -> Stop | None:
-    """Feed the input and take turns until all is settled; return why the input ended before its end, as `Run` does."""
-    input_error: Stop | None = None
-    data = b"".join(line + b"\n" for line in lines)
-    position, ended = 0, False
-    for _ in range(100_000):
-        delivery.turn(world.clock, flush=ended)
-        emit()
-        if delivery.stopped is not None and not delivery.in_flight:
-            delivery.abandon()
-            emit()
-            return input_error
-        if ended and delivery.idle:
-            emit()
-            return input_error
-        if delivery.room and not ended and delivery.stopped is None:
-            try:
-                if reader.busy:
-                    reader.advance()
-                elif part := data[position : position + chunk]:
-                    position += chunk
-                    reader.feed(part)
-                    point("read")
-                else:
-                    ended = reader.end()
-            except (MalformedInput, Misconfigured) as error:
-                input_error, ended = error, True
-        world.clock += 0.03
-    raise AssertionError("the run does not end")
 
 
 def schema_line(stream: str = "people") -> bytes:

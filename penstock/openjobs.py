@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 
+from penstock.batching import key_identity
 from penstock.bulk import CHANGING, Job, Jobs, JobStep
 from penstock.checkpoint import Epoch
 from penstock.joblog import Entry, JobLog, Logged
@@ -70,6 +71,8 @@ class OpenJob:
         if step in CHANGING:
             step = jobs.doubtful.get(step, step)
         job.step = JobStep.POLL if step is JobStep.RESULTS else step
+        for _, entries in log.pieces(logged.number):
+            found.held.update(hash(key_identity(opened.sync.stream, entry.key)) for entry in entries)
         return found
 
     def add(self, row: Row, line: bytes, identities: set[int]) -> None:

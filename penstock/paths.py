@@ -66,8 +66,11 @@ class Paths:
     def open(self, opened: OpenSync) -> None:
         """Let the rows of a sync wait: for others to share a job with, or for a job that a dead run has left."""
         by_job = self._jobs is not None and opened.sync.bulk_above is not None
-        if by_job or self._open_jobs.of(opened):
+        adopted = self._open_jobs.of(opened)
+        if by_job or adopted:
             opened.spool = Spool()
+            # What the ledger last knew of their rows is no longer what is there, so none of them is unchanged.
+            opened.spool.held = [job.held for job in adopted]
             self._syncs[opened.sync.stream] = opened
 
     @property

@@ -231,6 +231,19 @@ def test_a_target_without_jobs_doubts_the_rows_of_one(tmp_path: Path) -> None:
 
 
 @SHAPES
+def test_a_row_that_comes_back_to_what_it_was_before_an_orphan_is_written_again(tmp_path: Path, at_once: bool) -> None:
+    """The ledger knows the old value as the last one delivered, and the orphan has put a newer one over it."""
+    for crash_at in range(1, 8):
+        world, path = World(), tmp_path / f"{crash_at}.db"
+        go([schema_line(), *people(6)], world, path, at_once=at_once)
+        changed = [schema_line(), *people(6, "b")]
+        assert go(changed, world, path, at_once=at_once, crash_at=("job answered", crash_at)).crashed
+        ending = go([schema_line(), *people(6), state_line(6)], world, path, at_once=at_once)
+        assert ending.stop is None
+        assert set(names(world).values()) == {"a"}
+
+
+@SHAPES
 def test_a_death_at_every_point_loses_nothing_and_doubles_nothing(tmp_path: Path, at_once: bool) -> None:
     history = [Version(n, 0, "bad" if n == 3 else "a") for n in range(1, 9)]
     newer = [Version(n, 0, "b") for n in range(1, 9)]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from penstock import __version__
+from penstock.bulk import jobs_of
 from penstock.errors import Misconfigured
 from penstock.http import Asker, Http
 from penstock.modes import Sync
@@ -48,7 +49,8 @@ def check(settings: Settings, root: Path, say: Callable[[str], None]) -> None:
 
 def _sync_mistakes(sync: Sync, destination: Destination, ask: Ask, say: Callable[[str], None]) -> list[str]:
     try:
-        check_abilities(sync, destination.abilities)
+        jobs = jobs_of(destination)
+        check_abilities(sync, destination.abilities, [] if jobs is None else [action for action, _ in jobs.takes])
         if sync.fields is None:
             say(
                 f"sync {sync.stream}: {sync.object}; its fields are those of the stream, so they are checked in the run"

@@ -12,9 +12,9 @@ from typing import Annotated, Any, NoReturn, Optional
 import typer
 
 from penstock import __version__
+from penstock.counters import told
 from penstock.errors import Stop
 from penstock.places import is_url, read
-from penstock.settlement import told
 
 app = typer.Typer(
     help="Look into Penstock's ledgers: what runs did, which rows were refused and why; and put them right.",

@@ -18,14 +18,18 @@ from typing import Protocol
 from penstock import judgement
 from penstock.answers import Answers
 from penstock.batching import Batcher, Lanes
+from penstock.bulk import jobs_of
 from penstock.checkpoint import Checkpoint, Epoch
 from penstock.endings import Endings
 from penstock.errors import NoAnswer, Stop
 from penstock.intake import Intake
+from penstock.jobs import OpenJobs
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
-from penstock.modes import Sync
+from penstock.modes import Action, Sync
+from penstock.openjobs import OpenJob
 from penstock.pace import Pace
+from penstock.paths import Paths
 from penstock.policy import Policy
 from penstock.records import (
     Batch,
@@ -73,13 +77,20 @@ class Delivery:
         self._batcher = Batcher(destination.limits, self.policy.batch_age)
         self.pace = Pace(destination.limits, self.policy, chance, ledger)
         self._settlement = Settlement(ledger, checkpoint, self._lanes)
-        self._intake = Intake(destination, ledger, self._lanes, self._batcher, self._settlement)
+        self._intake = Intake(destination, ledger, self._lanes, self._batcher, self._settlement, self.policy)
         self._answers = Answers(destination, self._settlement, self._intake, self.pace, self.policy, chance)
+        jobs = jobs_of(destination)
+        self._jobs = OpenJobs(
+            jobs, ledger, self._settlement, self._intake, self.pace, self.policy, chance, self._answers.stop
+        )
+        self._paths = Paths(jobs, self._jobs, self._intake, self._settlement, self.policy)
         self._endings = Endings(ledger, self._lanes, self._settlement, self._intake, self.policy)
         self._intended: list[Batch] = []
         self._sendable: deque[Batch] = deque()
         """batches whose intent is durable"""
         self._in_flight: dict[int, Batch] = {}
+        self._asked: dict[int, OpenJob] = {}
+        """jobs of which a request is under way"""
         self._answered = 0
         """batches whose answers are not durable yet: they still hold their lane, so a crash repeats one a lane"""
         self._tickets = count(1)
@@ -91,6 +102,8 @@ class Delivery:
             self.syncs[sync.stream] = self._settlement.open(
                 sync, mapper.version, mapper.rules, mapper.abilities or self._destination.abilities
             )
+            self._jobs.adopt(self.syncs[sync.stream])
+            self._paths.open(self.syncs[sync.stream])
         opened = self.syncs[sync.stream]
         opened.mapping = mapper.version
         self._settlement.follow_rules(opened, mapper.rules)
@@ -127,19 +140,23 @@ class Delivery:
 
     def turn(self, now: float, *, flush: bool = False) -> None:
         """Do everything that can be done without waiting. `flush` seals batches whatever their age."""
-        self._now = self._settlement.now = self._answers.now = now
+        self._now = self._settlement.now = self._answers.now = self._jobs.now = now
         for ticket, answer in self._sender.take():
-            self._receive(ticket, self._in_flight.pop(ticket), answer)
+            self._receive(ticket, answer)
             self._answered += 1
         while rows := self._answers.due(now):
             self._intake.again(rows, self.syncs[rows[0].sync.stream], now)
         while self._settlement.released:
             self._let_forward()
+        self._jobs.turn(now)
         if self.stopped is None:
+            self._paths.turn(now, flush=flush)
             self._endings.turn(now)
         self._answers.wait_for_others()
         if self.stopped is None:
-            self._intake.sealed += self._batcher.due(now, everything=flush or (not self._in_flight and not self.room))
+            self._intake.sealed += self._batcher.due(
+                now, everything=flush or (not self.in_flight and not self._intake.room)
+            )
             self._intend()
         self._commit_when_due(flush)
         if self.stopped is None:
@@ -148,12 +165,13 @@ class Delivery:
     @property
     def room(self) -> bool:
         """Tell whether more rows may be read."""
-        return self._lanes.rows < self.policy.max_rows and self._lanes.bytes < self.policy.max_bytes
+        return self._intake.room and self._paths.room
 
     @property
     def idle(self) -> bool:
         """Tell whether every row is settled and durable."""
-        return not self._lanes.rows and not self._settlement.pending and not self._endings.busy
+        at_rest = self._settlement.all_settled and not self._jobs.open
+        return at_rest and not self._settlement.pending and not self._endings.busy
 
     @property
     def withheld(self) -> int:
@@ -163,7 +181,7 @@ class Delivery:
     @property
     def in_flight(self) -> int:
         """Return how many requests are under way."""
-        return len(self._in_flight)
+        return len(self._in_flight) + len(self._asked)
 
     def next_due(self, now: float) -> float | None:
         """Return when a turn will next have something to do, answers aside; None when nothing is due."""
@@ -173,11 +191,15 @@ class Delivery:
         if self._settlement.dirty_since is not None:
             due.append(self._settlement.dirty_since + self.policy.commit_age)
         if self.stopped is None:
-            if self._sendable and len(self._in_flight) < self._destination.limits.concurrency:
-                due.append(self.pace.ready_at(now, {batch.action for batch in self._sendable}))
-            batch_due = self._batcher.next_due()
-            if batch_due is not None:
-                due.append(batch_due)
+            if (self._sendable or self._jobs.ready) and self.in_flight < self._destination.limits.concurrency:
+                actions = set() if self._jobs.ready else {batch.action for batch in self._sendable}
+                due.append(self.pace.ready_at(now, actions))
+            others = (
+                None if self._jobs.ready else self._jobs.next_due(),
+                self._batcher.next_due(),
+                self._paths.next_due(),
+            )
+            due += [moment for moment in others if moment is not None]
         return min(due, default=None)
 
     def abandon(self) -> None:
@@ -189,6 +211,8 @@ class Delivery:
             self._settlement.close_intent(self.syncs[batch.sync.stream], batch, [])
         self._sendable.clear()
         self._intended.clear()
+        self._jobs.abandon()
+        self._settlement.touch()
         self._commit()
 
     def _let_forward(self) -> None:
@@ -219,46 +243,60 @@ class Delivery:
     @property
     def _fills_the_lanes(self) -> bool:
         """Tell whether a commit now would occupy every free lane; until then, more rows may share its flush."""
-        free = self.pace.throttle.lanes(self._now) - len(self._in_flight)
+        free = self.pace.throttle.lanes(self._now) - self.in_flight
         return 0 < free <= self._backlog
 
     @property
     def _backlog(self) -> int:
-        return len(self._intended) + len(self._sendable)
+        return len(self._intended) + len(self._sendable) + self._jobs.ready
 
     def _commit(self) -> None:
         self.pace.reserve(self._now, self._backlog, last=self.stopped is not None)
         self._settlement.commit()
         self._answered = 0
+        self._jobs.committed()
         self._sendable.extend(self._intended)
         self._intended.clear()
 
     def _dispatch(self) -> None:
-        lanes = self._destination.limits.concurrency
-        while self._sendable and len(self._in_flight) + self._answered < lanes:
+        while self.in_flight + self._answered < self._destination.limits.concurrency:
+            job = self._jobs.next_ready()
+            if job is None and not self._sendable:
+                return
             if not self.pace.may_go(self._now):
                 if spent := self.pace.quota_spent():
                     self.stop(spent)
                 return
+            if job is not None:
+                self._asked[ticket := next(self._tickets)] = job
+                self._send(ticket, self._jobs.request(job), None)
+                continue
             batch = next((b for b in self._sendable if self.pace.has_room(b.action, self._now)), None)
             if batch is None:
                 return
             self._sendable.remove(batch)
             for row in batch.rows:
                 row.attempts += 1
-            self.calls += 1
-            ticket = next(self._tickets)
-            self.pace.take(ticket, self._now, batch.action)
-            self._in_flight[ticket] = batch
-            self._sender.submit(ticket, self._destination.encode(batch))
+            self._in_flight[ticket := next(self._tickets)] = batch
+            self._send(ticket, self._destination.encode(batch), batch.action)
+
+    def _send(self, ticket: int, request: Request, action: Action | None) -> None:
+        self.calls += 1
+        self.pace.take(ticket, self._now, action)
+        self._sender.submit(ticket, request)
 
     # -- answers ------------------------------------------------------------------------------------------
 
-    def _receive(self, ticket: int, batch: Batch, answer: Answer) -> None:
+    def _receive(self, ticket: int, answer: Answer) -> None:
         """Turn one answer into one outcome per row, and see to each."""
-        opened = self.syncs[batch.sync.stream]
         gauge = self._destination.gauge(answer) if isinstance(answer, Response) else None
         self.pace.answered(ticket, self._now, gauge)
+        job = self._asked.pop(ticket, None)
+        if job is not None:
+            self._jobs.receive(job, answer)
+            return
+        batch = self._in_flight.pop(ticket)
+        opened = self.syncs[batch.sync.stream]
         if isinstance(answer, Stop):
             self._settlement.close_intent(opened, batch, [])
             self.stop(answer)

@@ -15,12 +15,13 @@ import msgspec
 from penstock.batching import Lanes
 from penstock.checkpoint import Epoch
 from penstock.errors import Guarded
-from penstock.intake import Intake, mapped, removal
+from penstock.intake import Intake
 from penstock.ledger import Ledger
 from penstock.mapping import REMOVED_COLUMN, RecordMapper
 from penstock.modes import REMOVALS
 from penstock.policy import Policy
 from penstock.records import Record, RowKey
+from penstock.rows import mapped, removal
 from penstock.settlement import OpenSync, Settlement
 from penstock.staging import Stage
 from penstock.steps import NO_OTHER
@@ -100,7 +101,7 @@ class Endings:
             self._settlement.set_pending(ending.opened, None)
 
     def _until_settled(self) -> Iterator[None]:
-        while self._lanes.rows:
+        while not self._settlement.all_settled:
             yield
 
     def _until_room(self) -> Iterator[None]:
@@ -119,7 +120,7 @@ class Endings:
                     spoilt or mapped(opened.sync, mapper, mapper.peek(text), epoch)
                     for text, epoch, spoilt in stage.take(CHUNK)
                 ]
-                self._intake.enter(opened, rows, self._now)
+                self._intake.take(opened, rows, self._now)
             yield from self._until_settled()
         stage.discard()
 

@@ -12,11 +12,13 @@ from penstock.batching import Batcher, Lanes, key_identity, match_identity
 from penstock.checkpoint import Epoch
 from penstock.errors import InvalidRecord
 from penstock.ledger import Ledger
-from penstock.mapping import RecordMapper, decode_record, encode_payload, fingerprint, kept, reject_key
-from penstock.modes import REMOVALS, Action, Sync
+from penstock.mapping import RecordMapper, decode_record, encode_payload, fingerprint
+from penstock.modes import REMOVALS, Action
 from penstock.parents import Parents
+from penstock.policy import Policy
 from penstock.records import Batch, Delivered, Destination, KnownRow, Record, Rejected, Row, RowKey, Source
 from penstock.relations import is_linked
+from penstock.rows import claims_its_match, is_delivered, mapped
 from penstock.settlement import OpenSync, Settlement, mark_of
 from penstock.steps import NO_OBJECT, NO_OTHER, dress, in_doubt, is_removal, next_step, want
 
@@ -28,7 +30,13 @@ class Intake:
     """Takes rows by `offer`; batches that are full gather in `sealed`."""
 
     def __init__(
-        self, destination: Destination, ledger: Ledger, lanes: Lanes, batcher: Batcher, settlement: Settlement
+        self,
+        destination: Destination,
+        ledger: Ledger,
+        lanes: Lanes,
+        batcher: Batcher,
+        settlement: Settlement,
+        policy: Policy,
     ) -> None:
         self.sealed: list[Batch] = []
         self.later: list[Row] = []
@@ -39,6 +47,12 @@ class Intake:
         self._lanes = lanes
         self._batcher = batcher
         self._settlement = settlement
+        self._policy = policy
+
+    @property
+    def room(self) -> bool:
+        """Tell whether the lanes can take more rows."""
+        return self._lanes.rows < self._policy.max_rows and self._lanes.bytes < self._policy.max_bytes
 
     def offer(self, opened: OpenSync, mapper: RecordMapper, epoch: Epoch, rows: Sequence[Source], now: float) -> None:
         """Take records in reading order, each with a receipt of `epoch`."""
@@ -51,9 +65,8 @@ class Intake:
         calm: set[RowKey] = set()
         """keys of which an unchanged version stands in this very group: its reject, if any, is about to go"""
         opened.mapper = mapper
-        sync, mark_seen, busy = opened.sync, opened.seen.mark, bool(self._lanes.rows)
-        tail, stream = self._lanes.tail, sync.stream
-        stage = opened.stage
+        sync, mark_seen, stage = opened.sync, opened.seen.mark, opened.stage
+        busy = bool(self._lanes.rows) or opened.spool is not None
         refused = self._ledger.rejects.has_any(opened.number)
         resend = sync.strategy.unchanged is not Action.NOTHING
         for source in rows:
@@ -62,7 +75,7 @@ class Intake:
                 self._settlement.superseded(
                     opened, opened.held.pop(key)
                 )  # it is back, whatever becomes of this version
-            alone = key not in earlier and not (busy and key is not None and tail(key_identity(stream, key)))
+            alone = key not in earlier and not (busy and key is not None and self._has_older(opened, key))
             last_sent: bytes | None = None
             found = remembered.get(key) if key is not None else None
             if found is not None and key is not None:
@@ -96,7 +109,22 @@ class Intake:
             for row in changed:
                 stage.add(row)
         elif changed:
-            self.enter(opened, changed, now)
+            self.take(opened, changed, now)
+
+    def _has_older(self, opened: OpenSync, key: RowKey) -> bool:
+        """Tell whether an older version of a row is under way, or waits to be."""
+        identity = key_identity(opened.sync.stream, key)
+        waits = opened.spool is not None and opened.spool.holds(key, hash(identity))
+        return waits or self._lanes.tail(identity) is not None
+
+    def take(self, opened: OpenSync, rows: list[Row], now: float) -> None:
+        """Let changed rows wait until their path is decided, or queue at once where there is but one."""
+        if opened.spool is None:
+            self.enter(opened, rows, now)
+            return
+        for row in rows:
+            opened.spool.add(row, now)
+        self._settlement.elsewhere += len(rows)
 
     def _end_unchanged(
         self, opened: OpenSync, epoch: Epoch, keys: list[RowKey], marks: list[tuple[bytes | None, RowKey]]
@@ -156,10 +184,19 @@ class Intake:
 
     def enter(self, opened: OpenSync, rows: list[Row], now: float) -> None:
         """Queue rows in their lanes, and let those travel that head them."""
+        self.acquaint(opened, rows)
+        self.queue(opened, rows, now)
+
+    def acquaint(self, opened: OpenSync, rows: list[Row]) -> None:
+        """Tell rows what the ledger knows of them."""
         known = self._ledger.known(opened.number, [row.key for row in rows])
-        ready: list[Row] = []
         for row in rows:
             self._know(row, known.get(row.key))
+
+    def queue(self, opened: OpenSync, rows: list[Row], now: float) -> None:
+        """Queue rows that know what is known of them."""
+        ready: list[Row] = []
+        for row in rows:
             self._complete(opened, row)
             if row.known is not None:
                 opened.seen.mark(row.known.seq, present=not row.known.left)
@@ -248,6 +285,8 @@ class Intake:
             if len(row.body) > self._limits.body_bytes:
                 self._settlement.rejected(opened, [(row, TOO_LARGE)], "invalid")
                 continue
+            if opened.into_job is not None and opened.into_job(row):
+                continue
             if step not in opened.can.keyed and in_doubt(row):
                 opened.counts["may_repeat"] += 1
             self.sealed += self._batcher.add(row, now)
@@ -256,6 +295,8 @@ class Intake:
         """End a row for which there is nothing to send."""
         if row.placed:
             self._settlement.linked(opened, row)
+        elif row.wanted is Action.NOTHING and not row.removed and is_delivered(row.known, row):
+            self._settlement.unchanged(opened, row)
         elif row.wanted is Action.NOTHING:
             if row.removed and row.sync.strategy.removed in REMOVALS and in_doubt(row):
                 opened.counts["may_remain"] += 1  # it may have been created, but nobody knows that it is ours
@@ -331,46 +372,3 @@ class Intake:
             batch.rows = [row for row in batch.rows if row not in reverted]
             for row in reverted:
                 self._settlement.unchanged(opened, row)
-
-
-def mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch | None) -> Row:
-    """Make the Row of a record; one that cannot be mapped keeps its key, so that it keeps its place in the order."""
-    epochs = [] if epoch is None else [epoch]
-    if source.removed and source.key is not None:
-        return removal(sync, mapper, source.key, source.record, epochs)
-    weight = len(source.record) if isinstance(source.record, bytes) else 0
-    try:
-        if source.invalid is not None:
-            raise source.invalid
-        record = decode_record(source.record) if isinstance(source.record, bytes) else source.record
-    except InvalidRecord as why:
-        key = source.key or reject_key(source.record)
-        return Row(sync, key, "", {}, b"", b"", None, kept(source.record), epochs, invalid=why, weight=weight)
-    try:
-        key, match, payload, body, mark, links = mapper.map(record, source.key)
-    except InvalidRecord as why:
-        key = RowKey(why.row_key) if why.row_key is not None else reject_key(record)
-        return Row(sync, key, "", {}, b"", b"", None, kept(record), epochs, invalid=why, weight=weight)
-    weight = weight or len(body)
-    return Row(sync, key, match, payload, body, mark, source.mark, kept(record), epochs, links=links, weight=weight)
-
-
-def removal(sync: Sync, mapper: RecordMapper, key: RowKey, record: Record | bytes, epochs: list[Epoch]) -> Row:
-    """Make the Row of a key that has left the source."""
-    body = encode_payload(mapper.cleared()) if sync.strategy.removed is Action.CLEAR else b""
-    links = ((),) * len(sync.links) if sync.strategy.removed is Action.CLEAR else ()
-    return Row(sync, key, "", {}, body, b"", None, kept(record), epochs, links=links, removed=True)
-
-
-def is_delivered(known: KnownRow | None, row: Row) -> bool:
-    """Tell whether the destination has this very payload, as far as the ledger is sure of it, and that is enough."""
-    if row.sync.strategy.unchanged is not Action.NOTHING:
-        return False
-    return known is not None and not known.left and known.fingerprint == row.fingerprint
-
-
-def claims_its_match(row: Row) -> bool:
-    """Tell whether a row stakes a claim to its match value that it did not have before."""
-    if not row.match or row.removed:
-        return False
-    return row.known is None or row.known.left or row.known.match != row.match

@@ -36,7 +36,7 @@ class Intents:
         self._store.begin(0)
         intents = self._store.rows("select keys, matches from intents where sync=?", (sync,))
         rows = [row for keys, matches in intents for row in zip(json.loads(keys), json.loads(matches), strict=True)]
-        self._doubt(sync, rows)
+        self.doubt(sync, rows)
         self._store.execute("delete from intents where sync=?", (sync,))
         return len(rows)
 
@@ -60,14 +60,15 @@ class Intents:
 
     def close(self, sync: int, intent: int, doubtful: Sequence[tuple[RowKey, str]]) -> None:
         """End an intent. `doubtful` rows (key, match value) may have been applied although nobody said so."""
-        self._store.begin(1 + len(doubtful))
+        self._store.begin(1)
         self._store.execute("delete from intents where intent=?", (intent,))
-        self._doubt(sync, doubtful)
+        self.doubt(sync, doubtful)
 
-    def _doubt(self, sync: int, rows: Sequence[tuple[RowKey, str]]) -> None:
+    def doubt(self, sync: int, rows: Sequence[tuple[RowKey, str]]) -> None:
         """Note that rows may have been applied. One that was never delivered may exist under the match value sent."""
         if not rows:
             return
+        self._store.begin(len(rows))
         seq = self._number_rows(sync, len(rows))
         self._store.many(
             "insert into records(sync, row_key, seq, match_value) values(?,?,?,?)"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from penstock.counters import ENDS
 from penstock.errors import TooManyRejects
 from penstock.policy import Policy
-from penstock.settlement import ENDS, OpenSync
+from penstock.settlement import OpenSync
 
 
 def hopeless(opened: OpenSync, policy: Policy) -> TooManyRejects | None:

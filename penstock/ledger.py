@@ -15,6 +15,7 @@ from penstock.database import Database, DbRow, Lock, SqliteDatabase
 from penstock.errors import Misconfigured
 from penstock.history import History
 from penstock.intents import Intents
+from penstock.joblog import JobLog
 from penstock.linked import Linked
 from penstock.modes import Action
 from penstock.records import KnownRow, RowKey
@@ -43,6 +44,7 @@ class Ledger:
         self.register = Register(self._store)
         self.upkeep = Upkeep(self._store, self.register, wall)
         self.links = Linked(self._store)
+        self.jobs = JobLog(self._store, wall)
         self._intents = Intents(self._store, wall, self._number_rows)
         self._next_seq: dict[int, int] = {}
         self.doubted = 0
@@ -162,6 +164,10 @@ class Ledger:
     def close_intent(self, sync: int, intent: int, doubtful: Sequence[tuple[RowKey, str]]) -> None:
         """End an intent. `doubtful` rows (key, match value) may have been applied although nobody said so."""
         self._intents.close(sync, intent, doubtful)
+
+    def doubt(self, sync: int, rows: Sequence[tuple[RowKey, str]]) -> None:
+        """Note that rows (key, match value) may have been applied although nobody said so."""
+        self._intents.doubt(sync, rows)
 
     def deliver(self, sync: int, rows: Sequence[Settled]) -> None:
         """Remember rows as delivered: fingerprint, match value, destination id. Their rejects are done with."""

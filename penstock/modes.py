@@ -140,6 +140,8 @@ class Sync:
     strategy: Strategy = MODES["upsert"]
     guards: Guards = Guards()
     links: tuple[Link, ...] = ()
+    bulk_above: int | None = None
+    """rows to be written from which on they travel by a job; None: never"""
 
     @cached_property
     def created_only(self) -> frozenset[str]:

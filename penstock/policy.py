@@ -36,6 +36,8 @@ class Policy:
 
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     batch_age: float = 1.0
+    spool_age: float = 30.0
+    """how long rows wait for others to share a job with"""
     max_rows: int = 20_000
     """rows unsettled in memory before reading stops"""
     max_bytes: int = 64 * 2**20

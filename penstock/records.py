@@ -161,6 +161,8 @@ class Rejected:
     code: str
     message: str
     field: str | None = None
+    partly: bool = False
+    """some of the row may have been written all the same"""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,9 @@ from typing import Protocol
 from requests.auth import AuthBase
 
 from penstock import __version__
+from penstock.bulk import jobs_of
 from penstock.checkpoint import Checkpoint
+from penstock.counters import ENDS, told
 from penstock.database import Lock
 from penstock.delivery import Delivery, Sender
 from penstock.errors import Fault, Interrupted, MalformedInput, Misconfigured, Stop
@@ -29,7 +31,6 @@ from penstock.modes import Json, Sync
 from penstock.policy import Policy, Reserve
 from penstock.reading import Reader, RegisterStream
 from penstock.records import Destination, Form
-from penstock.settlement import ENDS, told
 from penstock.stateout import StateOut, write_to
 from penstock.syncs import ONE_WRITER, Writers, check_abilities, check_overlaps, load_syncs, nearest
 
@@ -310,7 +311,9 @@ class Run:
 
     def _mistakes(self, sync: Sync) -> list[str]:
         try:
-            check_abilities(sync, self._destination.abilities)
+            jobs = jobs_of(self._destination)
+            by_job = [action for action, _ in jobs.takes] if jobs is not None else []
+            check_abilities(sync, self._destination.abilities, by_job)
             if sync.fields is None:  # they are known when the SCHEMA is
                 return []
             return self._overlaps(sync, self._destination.form(sync, None, (), self._ask))

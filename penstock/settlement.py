@@ -7,47 +7,21 @@ makes a printed STATE true.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from penstock.batching import Lanes
 from penstock.checkpoint import Checkpoint, Epoch
+from penstock.joblog import Entry
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
 from penstock.modes import REMOVALS, Action, Sync
 from penstock.records import Abilities, Again, Batch, Delivered, Rejected, Row, RowKey
 from penstock.relations import related
-from penstock.staging import Stage
+from penstock.staging import Spool, Stage
 from penstock.steps import learn
 from penstock.tables import Seen, Settled, as_json
-
-ENDS = (
-    "created",
-    "updated",
-    "existing",
-    "removed",
-    "unchanged",
-    "not_sent",
-    "coalesced",
-    "filtered",
-    "invalid",
-    "rejected",
-    "waiting",
-    "parked",
-    "held_back",
-)
-"""what can become of a row; these add up to what was read, swept and replayed"""
-COUNTERS = ("read", "swept", "replayed", *ENDS, "left")
-"""the counters of a stream, in the order in which people want to read them"""
-
-
-def told(counts: Mapping[str, int]) -> str:
-    """Write a stream's counters for people; those that are 0 are left out."""
-    order = [*COUNTERS, *sorted(set(counts) - set(COUNTERS))]
-    return (
-        ", ".join(f"{name.replace('_', ' ')} {counts[name]:,}" for name in order if counts.get(name)) or "nothing read"
-    )
 
 
 @dataclass(eq=False)
@@ -83,6 +57,10 @@ class OpenSync:
     """by which its rows are mapped now"""
     stage: Stage | None = None
     """changed rows that wait until a guard has judged how many they are"""
+    spool: Spool | None = None
+    """changed rows that wait until it is decided whether they travel by requests or by a job"""
+    into_job: Callable[[Row], bool] | None = None
+    """lets a row join the job that is being formed, and tells whether it has"""
 
     @property
     def refused(self) -> int:
@@ -107,6 +85,8 @@ class Settlement:
         self.now = 0.0
         self.dirty_since: float | None = None
         self.released: list[Row] = []
+        self.elsewhere = 0
+        """rows that are in no lane: they wait in a spool, or are in a job"""
         self._ledger = ledger
         self._checkpoint = checkpoint
         self._lanes = lanes
@@ -134,7 +114,7 @@ class Settlement:
         )
         if found.rules is None:
             self._ledger.register.remember_rules(found.number, rules)
-        self._touch()
+        self.touch()
         return opened
 
     def follow_rules(self, opened: OpenSync, rules: bytes) -> None:
@@ -148,7 +128,7 @@ class Settlement:
         """Note that the old rows of a sync have to be read again, or that they have been."""
         opened.pending = reason
         self._ledger.register.set_pending(opened.number, reason)
-        self._touch()
+        self.touch()
 
     def remember_mappings(self, syncs: Iterable[OpenSync]) -> None:
         """Note which mapping the source marks are of, after a run in which every row was looked at."""
@@ -165,7 +145,7 @@ class Settlement:
     @property
     def all_settled(self) -> bool:
         """Tell whether no row is under way."""
-        return not self._lanes.rows
+        return not self._lanes.rows and not self.elsewhere
 
     def unchanged_keys(self, opened: OpenSync, epoch: Epoch, keys: list[RowKey]) -> None:
         """End rows that never became a Row: nothing is written for them, so they are settled at once.
@@ -181,7 +161,7 @@ class Settlement:
     def remark(self, opened: OpenSync, marks: list[tuple[bytes | None, RowKey]]) -> None:
         """Write the source marks of unchanged rows anew. Nothing waits for this: it only saves work next time."""
         self._ledger.remark(opened.number, marks)
-        self._touch()
+        self.touch()
 
     def unchanged(self, opened: OpenSync, row: Row) -> None:
         """End a row that waited and turned out to be what was last delivered."""
@@ -211,8 +191,43 @@ class Settlement:
         if gone:
             opened.counts["removed"] += len(gone)
             self._ledger.remove(opened.number, gone)
-        self._touch()
+        self.touch()
         self._finish(row for row, _ in rows)
+
+    def join(self, row: Row) -> None:
+        """Let a row leave its lanes for a job."""
+        self.elsewhere += 1
+        self.released += self._lanes.leave(row)
+
+    def delivered_by_job(
+        self, opened: OpenSync, action: Action, rows: Sequence[tuple[Entry, Delivered, Epoch | None]]
+    ) -> None:
+        """End rows of a job that the destination took; without a receipt where it is the job of a run that died."""
+        settled = [
+            (entry.key, entry.match, entry.fingerprint, entry.source_mark, end.destination_id or entry.destination_id)
+            for entry, end, _ in rows
+        ]
+        self._ledger.deliver(opened.number, settled)
+        for entry, end, epoch in rows:
+            if epoch is None:
+                opened.counts["adopted"] += 1
+                continue
+            created = end.created if end.created is not None else not entry.known
+            opened.counts["removed" if action in REMOVALS else "created" if created else "updated"] += 1
+            opened.counts["by_job"] += 1
+            self._count((epoch,))
+        self.touch()
+
+    def refused_by_job(self, opened: OpenSync, rows: Sequence[tuple[Row, Rejected]]) -> None:
+        """End rows of a job that the destination refused."""
+        for row, _ in rows:
+            self._lanes.enter(row, ())
+        self.rejected(opened, rows, "rejected")
+
+    def doubt(self, opened: OpenSync, rows: Sequence[tuple[RowKey, str]]) -> None:
+        """Note that rows (key, match value) may have been applied although nobody said so."""
+        self._ledger.doubt(opened.number, rows)
+        self.touch()
 
     def placed(self, opened: OpenSync, rows: Sequence[Row]) -> None:
         """Note that the objects of rows are written whose links are still to be seen to: the rows are not at their end.
@@ -222,7 +237,7 @@ class Settlement:
         self._ledger.place(
             opened.number, [(row.key, row.match, row.fingerprint[:16], None, row.destination_id) for row in rows]
         )
-        self._touch()
+        self.touch()
 
     def related(self, opened: OpenSync, action: Action, rows: Sequence[Row]) -> None:
         """Note that links were made or taken away."""
@@ -234,7 +249,7 @@ class Settlement:
         opened.counts["linked" if action is Action.LINK else "unlinked"] += len(rows)
         for row in rows:
             related(row, action)
-        self._touch()
+        self.touch()
 
     def linked(self, opened: OpenSync, row: Row) -> None:
         """End a row whose object and links are as they should be."""
@@ -273,7 +288,7 @@ class Settlement:
         """End a removal that was kept back, and whose row has come again since."""
         opened.counts["coalesced"] += 1
         self._count(epochs)
-        self._touch()
+        self.touch()
 
     def rejected(self, opened: OpenSync, rows: Sequence[tuple[Row, Rejected]], kind: str) -> None:
         """End refused rows: kept with their source record and the reason. `kind` is `invalid` or `rejected`."""
@@ -283,7 +298,7 @@ class Settlement:
             [(r.key, kind, why.code, why.field, why.message, r.record, mark_of(opened, r)) for r, why in rows],
             self._ledger.run,
         )
-        self._touch()
+        self.touch()
         self._finish(row for row, _ in rows)
 
     def intend(self, opened: OpenSync, batch: Batch) -> None:
@@ -296,7 +311,7 @@ class Settlement:
         batch.intent = self._ledger.intend(
             opened.number, batch.action, [(row.key, row.match, row.fingerprint) for row in batch.rows]
         )
-        self._touch()
+        self.touch()
 
     def close_intent(self, opened: OpenSync, batch: Batch, doubtful: Sequence[Row]) -> None:
         """Note that a batch is over. `doubtful` rows may have been applied although nobody said so."""
@@ -304,7 +319,7 @@ class Settlement:
             raise AssertionError("a batch is over that was never about to be sent")
         self._ledger.close_intent(opened.number, batch.intent, [(row.key, row.match) for row in doubtful])
         batch.intent = None
-        self._touch()
+        self.touch()
 
     def redirect(self, opened: OpenSync, row: Row, asked: Action, outcome: Again) -> None:
         """Take what an answer taught about where a row's object is."""
@@ -313,7 +328,7 @@ class Settlement:
         learn(row, asked, outcome)
         if lost:
             self._ledger.forget_id(opened.number, [row.key])
-            self._touch()
+            self.touch()
 
     def new_version(self, opened: OpenSync, version: int) -> bool:
         """Note the version of a full read; tell whether no earlier run has begun it.
@@ -322,7 +337,7 @@ class Settlement:
         """
         new = self._ledger.register.new_version(opened.number, version)
         self.commit()
-        self._touch()  # intents may have become durable by it: the delivery looks after its own commits
+        self.touch()  # intents may have become durable by it: the delivery looks after its own commits
         return new
 
     def swept(self, opened: OpenSync, *, mark: bool) -> list[RowKey]:
@@ -335,14 +350,14 @@ class Settlement:
             self._ledger.mark_left(opened.number, left)
             opened.counts["left"] += len(left)
         opened.counts["rejects_dropped"] += self._ledger.rejects.drop_not_met(opened.number, self._ledger.run)
-        self._touch()
+        self.touch()
         return left
 
     def taken_over(self, opened: OpenSync, keys: list[RowKey]) -> None:
         """Note that rows have left whose objects stay: other rows, refused in this run for that, are to have them."""
         self._ledger.mark_left(opened.number, keys)
         opened.counts["left"] += len(keys)
-        self._touch()
+        self.touch()
 
     def commit(self) -> None:
         """Make everything durable, then let the receipts count."""
@@ -355,7 +370,7 @@ class Settlement:
     def _forgive(self, opened: OpenSync, keys: Sequence[RowKey]) -> bool:
         forgiven = bool(self._ledger.rejects.forgive(opened.number, keys))
         if forgiven:
-            self._touch()
+            self.touch()
         return forgiven
 
     def _finish(self, rows: Iterable[Row]) -> None:
@@ -364,13 +379,14 @@ class Settlement:
             self._count(row.epochs)
             if freed := leave(row):
                 self.released += freed
-        self._touch()
+        self.touch()
 
     def _count(self, epochs: Sequence[Epoch]) -> None:
         settled = self._settled
         for epoch in epochs:
             settled[epoch] = settled.get(epoch, 0) + 1
 
-    def _touch(self) -> None:
+    def touch(self) -> None:
+        """Note that something is written that has to be committed."""
         if self.dirty_since is None:
             self.dirty_since = self.now

@@ -1,7 +1,7 @@
-"""Changed rows that wait, in a file that has no name, until a guard has judged how many they are.
+"""Changed rows that wait in files without names: until a guard has judged how many they are, or for a bulk job.
 
-The file is readable by this process alone and is gone with it: rows staged by a run that died are read again, because
-their receipts were never settled.
+Such a file is readable by this process alone and is gone with it: rows staged by a run that died are read again,
+because their receipts were never settled.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import tempfile
 import weakref
+from array import array
 from collections import deque
+from collections.abc import Iterator
 
 from penstock.checkpoint import Epoch
 from penstock.errors import Fault
@@ -25,10 +27,8 @@ class Stage:
     def __init__(self) -> None:
         self.count = 0
         self.keys: set[str] = set()
-        descriptor, path = tempfile.mkstemp(prefix="penstock-")
-        os.unlink(path)
-        self._file = descriptor
-        self._close = weakref.finalize(self, os.close, descriptor)
+        self._file = _unnamed()
+        self._close = weakref.finalize(self, os.close, self._file)
         self._unwritten = bytearray()
         self._read_to = 0
         self._rest = b""
@@ -55,16 +55,7 @@ class Stage:
             self._write()
 
     def _write(self) -> None:
-        view = memoryview(bytes(self._unwritten))
-        self._unwritten.clear()
-        try:
-            while view:
-                view = view[os.write(self._file, view) :]
-        except OSError as error:
-            raise Fault(
-                f"rows could not be staged in {tempfile.gettempdir()}: {error.strerror}",
-                "free space there or set TMPDIR; nothing of this sync was sent, run again",
-            ) from error
+        _append(self._file, self._unwritten)
 
     def take(self, most: int) -> list[tuple[bytes, Epoch, Row | None]]:
         """Return the next rows, at most so many: record, receipt, the row itself where it is invalid.
@@ -96,6 +87,154 @@ class Stage:
         return self.count - self._taken
 
     @property
-    def left(self) -> bool:
-        """Tell whether there are rows to take."""
-        return self._taken < self.count
+    def left(self) -> int:
+        """Return how many rows there are to take."""
+        return self.count - self._taken
+
+
+class Spool:
+    """The changed rows of one sync that wait until it is decided how they travel, in reading order.
+
+    They are taken in rounds: what comes while a round goes on is for the next one, behind what this one puts back.
+    """
+
+    def __init__(self) -> None:
+        self.since: float | None = None
+        """when the first of them came"""
+        self.size = 0
+        """bytes of their records"""
+        self.held: list[set[int]] = []
+        """identities of the rows in each open job of the sync, as numbers"""
+        self.blocked = False
+        """some rows wait for the end of a job that has older versions of them"""
+        self._full: deque[Stage] = deque()
+        self._filling: Stage | None = None
+        self._back: Stage | None = None
+        self._behind: set[int] = set()
+        """identities of the rows that were put back in this round"""
+
+    @property
+    def count(self) -> int:
+        """Return how many rows wait."""
+        return sum(stage.left for stage in self._stages())
+
+    def holds(self, key: str, identity: int) -> bool:
+        """Tell whether an older version of a row waits, or is in an open job."""
+        return any(identity in held for held in self.held) or any(key in stage.keys for stage in self._stages())
+
+    def blocks(self, identities: set[int]) -> bool:
+        """Tell whether a row has to wait: for the end of a job, or behind one that does."""
+        return not identities.isdisjoint(self._behind) or not all(identities.isdisjoint(held) for held in self.held)
+
+    def add(self, row: Row, now: float) -> None:
+        """Let a row wait. Raises Fault when the disk will not take it."""
+        if self._filling is None:
+            self._filling = Stage()
+        if self.since is None:
+            self.since = now
+        self._filling.add(row)
+        self.size += row.weight
+
+    def begin(self) -> None:
+        """Begin a round."""
+        if self._filling is not None:
+            self._full.append(self._filling)
+        self._filling, self._back = None, Stage()
+
+    def take(self, most: int) -> list[tuple[bytes, Epoch, Row | None]]:
+        """Return the next rows of this round, at most so many: record, receipt, the row itself where it is invalid."""
+        while self._full and not self._full[0].left:
+            self._full.popleft().discard()
+        taken = self._full[0].take(most) if self._full else []
+        self.size -= sum(len(text) for text, _, _ in taken)
+        return taken
+
+    def put_back(self, row: Row, identities: set[int]) -> None:
+        """Let a row that was taken wait for another round."""
+        if self._back is None:
+            raise AssertionError("a row is put back outside of a round")
+        self._back.add(row)
+        self._behind |= identities
+        self.size += row.weight
+
+    def finish(self, now: float) -> None:
+        """End a round."""
+        back, self._back = self._back, None
+        self._behind.clear()
+        if back is not None and back.left:
+            self._full.appendleft(back)
+            self.blocked = bool(self.held)
+        elif back is not None:
+            back.discard()
+        self.since = now if self.count else None
+
+    def _stages(self) -> Iterator[Stage]:
+        yield from self._full
+        if self._back is not None:
+            yield self._back
+        if self._filling is not None:
+            yield self._filling
+
+
+class Texts:
+    """Texts in a file of their own, each found by its number."""
+
+    def __init__(self) -> None:
+        self._file = _unnamed()
+        self._close = weakref.finalize(self, os.close, self._file)
+        self._unwritten = bytearray()
+        self._ends = array("Q", [0])
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    @property
+    def size(self) -> int:
+        """Return the bytes of all texts."""
+        return self._ends[-1]
+
+    def add(self, text: bytes) -> None:
+        """Add a text. Raises Fault when the disk will not take it."""
+        self._unwritten += text
+        self._ends.append(self._ends[-1] + len(text))
+        if len(self._unwritten) >= _BUFFER:
+            _append(self._file, self._unwritten)
+
+    def get(self, number: int) -> bytes:
+        """Return one text."""
+        return self._read(self._ends[number], self._ends[number + 1])
+
+    def whole(self) -> bytes:
+        """Return all texts, one after the other."""
+        return self._read(0, self.size)
+
+    def close(self) -> None:
+        """Give the file up."""
+        self._close()
+
+    def _read(self, start: int, end: int) -> bytes:
+        _append(self._file, self._unwritten)
+        parts: list[bytes] = []
+        while start < end and (part := os.pread(self._file, end - start, start)):
+            parts.append(part)
+            start += len(part)
+        return b"".join(parts)
+
+
+def _unnamed() -> int:
+    descriptor, path = tempfile.mkstemp(prefix="penstock-")
+    os.unlink(path)
+    return descriptor
+
+
+def _append(file: int, unwritten: bytearray) -> None:
+    view = memoryview(bytes(unwritten))
+    unwritten.clear()
+    try:
+        while view:
+            view = view[os.write(file, view) :]
+    except OSError as error:
+        raise Fault(
+            f"rows could not be staged in {tempfile.gettempdir()}: {error.strerror}",
+            "free space there or set TMPDIR; rows that wait there were not acknowledged, run again",
+        ) from error

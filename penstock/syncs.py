@@ -18,7 +18,18 @@ from penstock.errors import Misconfigured
 from penstock.modes import MODES, REMOVALS, Action, FieldRule, Guards, Json, Link, Strategy, Sync
 from penstock.records import Abilities
 
-SYNC_KEYS = ("object", "match", "mode", "removed", "fields", "nulls", "associate", "guards", "max_rejected_share")
+SYNC_KEYS = (
+    "object",
+    "match",
+    "mode",
+    "removed",
+    "fields",
+    "nulls",
+    "associate",
+    "guards",
+    "max_rejected_share",
+    "bulk_above",
+)
 RULE_KEYS = ("from", "constant", "nulls", "when")
 LINK_KEYS = ("object", "from", "match", "sync", "label", "missing", "nulls")
 MISSING = ("reject", "skip", "create")
@@ -30,7 +41,6 @@ SENDING = ("nothing", "upsert", "update", "create", "append", "delete")
 REMOVED = {"ignore": Action.NOTHING, "archive": Action.ARCHIVE, "delete": Action.DELETE, "clear": Action.CLEAR}
 """what a sync may do with a row that has left the source"""
 GUARDS = ("max_removed", "min_rows", "max_changed_share")
-PLANNED_SYNC_KEYS = ("bulk_above",)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -116,7 +126,7 @@ def _parse_sync(stream: str, spec: object, where: str, mistakes: list[str]) -> S
     if not isinstance(spec, dict):
         mistakes.append(f"{at}: expected options such as object, match and fields")
         return Sync(stream, stream)
-    _unknown_keys(at, spec, SYNC_KEYS, PLANNED_SYNC_KEYS, mistakes)
+    _unknown_keys(at, spec, SYNC_KEYS, mistakes)
     if not set(spec) & set(SYNC_KEYS) and any(isinstance(v, dict) and set(v) & set(SYNC_KEYS) for v in spec.values()):
         mistakes.append(f"{at}: a stream name with a dot was split on its way; write it as `{stream}\\.…`")
     nulls = _one_of(f"{at}.nulls", spec.get("nulls", "clear"), NULLS, mistakes)
@@ -130,6 +140,7 @@ def _parse_sync(stream: str, spec: object, where: str, mistakes: list[str]) -> S
         strategy=_parse_strategy(at, spec, mistakes),
         guards=_parse_guards(at, spec["guards"], mistakes) if "guards" in spec else Guards(),
         links=_parse_links(f"{at}.associate", spec["associate"], mistakes) if "associate" in spec else (),
+        bulk_above=_count(f"{at}.bulk_above", spec.get("bulk_above"), mistakes),
     )
 
 
@@ -148,7 +159,7 @@ def _parse_links(at: str, raw: object, mistakes: list[str]) -> tuple[Link, ...]:
 
 
 def _parse_link(at: str, raw: Mapping[object, object], mistakes: list[str]) -> Link:
-    _unknown_keys(at, raw, LINK_KEYS, (), mistakes)
+    _unknown_keys(at, raw, LINK_KEYS, mistakes)
     given = {key: _text(f"{at}.{key}", raw[key], mistakes) for key in ("match", "sync", "label") if key in raw}
     if "match" in given and "sync" in given:
         mistakes.append(f"{at}: `match` and `sync` both say how the other object is found; use one of them")
@@ -169,7 +180,7 @@ def _parse_strategy(at: str, spec: Mapping[object, object], mistakes: list[str])
     mode = spec.get("mode", "upsert")
     removed = spec.get("removed")
     if isinstance(mode, dict):
-        _unknown_keys(f"{at}.mode", mode, CHANGES, (), mistakes)
+        _unknown_keys(f"{at}.mode", mode, CHANGES, mistakes)
         added, changed, unchanged = (
             Action(_one_of(f"{at}.mode.{change}", mode.get(change, "nothing"), SENDING, mistakes))
             for change in ("added", "changed", "unchanged")
@@ -188,7 +199,7 @@ def _parse_guards(at: str, raw: object, mistakes: list[str]) -> Guards:
     if not isinstance(raw, dict):
         mistakes.append(f"{at}: expected {', '.join(GUARDS)}")
         return Guards()
-    _unknown_keys(at, raw, GUARDS, (), mistakes)
+    _unknown_keys(at, raw, GUARDS, mistakes)
     most = raw.get("max_removed")
     share: float | None = None
     if isinstance(most, str) and most.endswith("%") and most[:-1].replace(".", "", 1).isdigit():
@@ -209,8 +220,8 @@ def _count(at: str, value: object, mistakes: list[str], other: str = "") -> int 
     return None
 
 
-def check_abilities(sync: Sync, abilities: Abilities) -> None:
-    """Refuse what the destination cannot do. Raises Misconfigured."""
+def check_abilities(sync: Sync, abilities: Abilities, by_job: Iterable[Action] = ()) -> None:
+    """Refuse what the destination cannot do; `by_job` is what it can do in bulk. Raises Misconfigured."""
     needed = set(sync.strategy.actions)
     if sync.created_only or sync.empty_only:
         needed |= {Action.FIND, Action.READ}
@@ -224,10 +235,28 @@ def check_abilities(sync: Sync, abilities: Abilities) -> None:
             f"what it knows is {', '.join(sorted(action.value for action in abilities.actions))}",
             "use a mode that needs nothing else",
         )
+    if sync.bulk_above is not None:
+        _check_bulk(sync, sorted({action.value for action in by_job}))
     if sync.guards.of_removals and sync.strategy.removed not in REMOVALS:
         raise Misconfigured(
             f"sync {sync.stream}: its guards are about removals, and it removes nothing",
             "set `removed: archive` or `mode: mirror`, or leave max_removed and min_rows out",
+        )
+
+
+def _check_bulk(sync: Sync, by_job: list[str]) -> None:
+    if not by_job:
+        raise Misconfigured(f"sync {sync.stream}: this target has no jobs", "leave bulk_above out")
+    if sync.links:
+        raise Misconfigured(
+            f"sync {sync.stream}: rows that are linked with others cannot travel by a job",
+            "leave bulk_above or associate out",
+        )
+    if sync.strategy.added.value not in by_job:
+        raise Misconfigured(
+            f"sync {sync.stream}: what jobs of this target can do is {', '.join(by_job)}, "
+            f"and the sync's new rows want to {sync.strategy.added.value}",
+            "leave bulk_above out, or use another mode",
         )
 
 
@@ -244,7 +273,7 @@ def _parse_rule(at: str, rule: object, mistakes: list[str]) -> FieldRule:
     if not isinstance(rule, dict):
         mistakes.append(f"{at}: expected a column name or a rule such as {{from: column}} or {{constant: value}}")
         return FieldRule(None)
-    _unknown_keys(at, rule, RULE_KEYS, (), mistakes)
+    _unknown_keys(at, rule, RULE_KEYS, mistakes)
     if ("from" in rule) == ("constant" in rule):
         mistakes.append(f"{at}: expected exactly one of `from` and `constant`")
         return FieldRule(None)
@@ -259,14 +288,12 @@ def _parse_rule(at: str, rule: object, mistakes: list[str]) -> FieldRule:
     return FieldRule(None, constant, nulls, when)
 
 
-def _unknown_keys(
-    at: str, spec: Mapping[object, object], known: tuple[str, ...], planned: tuple[str, ...], mistakes: list[str]
-) -> None:
-    for key in spec:
-        if key in planned:
-            mistakes.append(f"{at}.{key}: not there yet in this version; leave it out")
-        elif key not in known:
-            mistakes.append(f"{at}.{key}: unknown option{nearest(str(key), known)}; known are {', '.join(known)}")
+def _unknown_keys(at: str, spec: Mapping[object, object], known: tuple[str, ...], mistakes: list[str]) -> None:
+    mistakes += [
+        f"{at}.{key}: unknown option{nearest(str(key), known)}; known are {', '.join(known)}"
+        for key in spec
+        if key not in known
+    ]
 
 
 def _one_of(at: str, value: object, allowed: tuple[str, ...], mistakes: list[str]) -> str:

@@ -6,7 +6,7 @@ import msgspec
 
 from penstock.records import Record, RowKey
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SCHEMA = """
 create table if not exists meta(name text primary key, value text not null) without rowid;
 create table if not exists syncs(
@@ -32,6 +32,12 @@ create table if not exists doubts(
 create table if not exists intents(
   intent integer primary key, sync integer not null, run integer not null, action text not null,
   keys text not null, matches text not null, fingerprints blob not null, at real not null);
+create table if not exists jobs(
+  job integer primary key, sync integer not null, run integer not null, action text not null, by_id integer not null,
+  name text not null, head text not null, step text not null, remote_id text, row_count integer not null,
+  at real not null);
+create table if not exists job_rows(
+  job integer not null, first integer not null, entries blob not null, primary key(job, first));
 create table if not exists runs(
   run integer primary key, started_at real not null, ended_at real, pid integer not null, version text not null,
   exit_code integer, ending text, calls integer not null default 0, counts text not null default '{}');
@@ -48,6 +54,7 @@ UPGRADES = {
         "update rejects set next_at=last_at",
     ),
     2: (),  # the table of links, which is made with the others
+    3: (),  # those of jobs
 }
 """what brings a ledger from one version of the schema to the next"""
 

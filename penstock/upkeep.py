@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from penstock.errors import Misconfigured
+from penstock.joblog import JobLog
 from penstock.register import Register
 from penstock.rejects import DAY
 from penstock.store import Store
@@ -70,7 +71,9 @@ class Upkeep:
         sync = self.number(stream)
         self._store.begin(1)
         forgotten = self._store.execute("delete from records where sync=?", (sync,))
-        for table in ("doubts", "intents", "links"):
+        of_jobs = "delete from job_rows where job in (select job from jobs where sync=?)"
+        self._store.execute(of_jobs, (sync,))
+        for table in ("doubts", "intents", "links", "jobs"):
             self._store.execute(f"delete from {table} where sync=?", (sync,))  # noqa: S608 - names of ours
         self._register.set_pending(sync, FORGOTTEN)
         self._store.commit()
@@ -87,6 +90,7 @@ class Upkeep:
         for table in ("records", "rejects", "doubts", "links"):
             wiped += self._store.execute(f"delete from {table} where sync=? and row_key=?", (sync, key))  # noqa: S608
         wiped += self._purge_intents(sync, key)
+        wiped += JobLog(self._store, self._wall).purge(sync, key)
         self._store.commit()
         self._store.compact()
         return wiped

@@ -29,9 +29,10 @@ from storm.judge import Finding, Judge, doubtful_in, line_of, rejects_in
 from storm.source import Key, Reading, Source, Version, position_of
 from tests.core.deaths import POINTS, PointedLedger
 from tests.core.sim import LIMITS, SYNC, Ending, World, run
+from tests.core.simjobs import SimJobs
 
 SCORES = Sync("scores", "contacts", "email", fields={"email": FieldRule("email"), "score": FieldRule("name")})
-POLICY = Policy(retry=RetryPolicy(attempts=100), max_rows=50, judged_from=10**9, hopeless=10**9)
+POLICY = Policy(retry=RetryPolicy(attempts=100), max_rows=50, judged_from=10**9, hopeless=10**9, spool_age=1.0)
 GOOD = ("a", "b", "c")
 Tell = Callable[[str], None]
 
@@ -59,6 +60,7 @@ class Scenario:
     faults: float
     removals: float
     reads: tuple[str, ...]
+    jobs: SimJobs | None = None
 
     def sync_for(self, stream: str) -> Sync:
         """Return the sync of a stream."""
@@ -86,6 +88,14 @@ def scenario_for(chance: Random) -> Scenario:
         removals=0.15 if kind in ("leaves", "mirror") else 0.0,
         reads=("log", "latest") if mirror else ("log", "latest", "full"),
     )
+
+
+def with_jobs(scenario: Scenario, chance: Random) -> Scenario:
+    """Let the rows of some scenarios travel by jobs, where a few of them are to be written."""
+    if chance.random() < 0.6:
+        return scenario
+    syncs = tuple(replace(sync, bulk_above=chance.randint(0, 3)) for sync in scenario.syncs)
+    return replace(scenario, syncs=syncs, jobs=SimJobs(at_once=chance.random() < 0.5))
 
 
 @dataclass
@@ -164,11 +174,13 @@ class Story:
     def __init__(self, seed: int, folder: Path, parts: Parts, tell: Tell) -> None:
         self.tale = Tale(seed)
         self._chance = Random(seed)
-        self._scenario = scenario_for(self._chance)
+        apart = Random(f"jobs {seed}")
+        self._scenario = with_jobs(scenario_for(self._chance), apart)
         self._parts = parts
         self._tell = tell
         self._ledger = folder / f"{seed}.db"
         self._world = Witness()
+        self._world.server.fail = apart.choice([0.0, 0.0, 0.3])
         self._position = 0
 
     def live(self) -> Tale:
@@ -208,7 +220,7 @@ class Story:
         ending = run(
             reading.lines, self._world, self._ledger, chance.randrange(10**9),
             faults=scenario.faults, crash_at=crash_at, chunk=chance.choice([40, 400, 100_000]), limits=scenario.limits,
-            policy=POLICY, sync_for=scenario.sync_for,
+            policy=POLICY, sync_for=scenario.sync_for, jobs=scenario.jobs,
             ledger_kind=self._parts.ledger, checkpoint_kind=self._parts.checkpoint,
         )  # fmt: skip
         self._compare(reading, ending, crash_at)
@@ -240,7 +252,7 @@ class Story:
         tale, lanes = self.tale, self._scenario.limits.concurrency
         tale.resent["rows"] += self._world.rows_again
         tale.resent["batches"] += sum(map(len, self._world.again.values()))
-        if not self._scenario.faults:
+        if not self._scenario.faults and self._scenario.jobs is None:
             for requests in self._world.again.values():
                 tale.per_lane = max(tale.per_lane, -(-len(requests) // lanes))
         self._world.again.clear()

@@ -13,6 +13,7 @@ from typing import Protocol
 from urllib.parse import quote
 
 from penstock.auth import Secret
+from penstock.bulk import Jobs
 from penstock.errors import Fault, Misconfigured
 from penstock.modes import Action, FieldRule, Json, Link, Sync
 from penstock.records import Abilities, Ask, Batch, Budgeted, Convert, Form, Gauge, Limits, Outcome, Request, Response
@@ -22,6 +23,7 @@ from target_hubspot import codes, events, paths
 from target_hubspot.associations import MOST, Association
 from target_hubspot.associations import Kind as LinkKind
 from target_hubspot.creating import create_missing
+from target_hubspot.imports import Described, Imports
 from target_hubspot.memberships import MANUAL, Memberships
 from target_hubspot.objects import Objects, encode_json
 from target_hubspot.portal import Kind, Portal
@@ -35,7 +37,7 @@ from target_hubspot.properties import (
     match_of,
     unique_among,
 )
-from target_hubspot.refusals import NO_HUBSPOT, read_answer, unanswered
+from target_hubspot.refusals import NO_HUBSPOT, read_answer, refusal, unanswered
 from target_hubspot.values import record_id
 
 _FOUND_BY = frozenset({Action.UPSERT, Action.UPDATE, Action.CREATE, Action.FIND})
@@ -107,6 +109,8 @@ class HubSpot:
         self._account = ""
         self._plans: dict[str, Plan] = {}
         self._links: dict[tuple[str, int], Plan] = {}
+        self._imported: dict[str, Described] = {}
+        self.jobs: Jobs = Imports(lambda sync: self._imported[sync.stream], refusal, self._paths.imports)
         self._budgets = dict(LIMITS.budgets)
         self._rows = {**MOST, Action.DELETE: 1} if self._options.gdpr_delete else dict(MOST)
         self.limits = replace(LIMITS, rows_of=self._rows, budgets=self._budgets)
@@ -131,7 +135,8 @@ class HubSpot:
             form = self._list_form(sync, columns, key_properties, name, ask)
         else:
             form = self._object_form(sync, columns, key_properties, ask)
-        check_abilities(sync, form.abilities or ABILITIES)
+        by_job = () if what in ("event", "list") else (action for action, _ in self.jobs.takes)
+        check_abilities(sync, form.abilities or ABILITIES, by_job)
         return form
 
     def _object_form(
@@ -159,6 +164,8 @@ class HubSpot:
             self._budgets[Action.FIND], self._rows[Action.FIND] = SEARCHING, SEARCHED_ROWS
         path = f"{self._paths.objects}/{quote(kind.segment, safe='')}"
         self._plans[sync.stream] = Objects(path, match, searched, options.gdpr_delete)
+        types = {name: properties[name].type for name in form.fields if name in properties}
+        self._imported[sync.stream] = Described(kind.type_id, match, types)
         links = {link.name: self._convert(link, ask) for link in sync.links if link.sync is None}
         note = SEARCH_NOTE.format(match) if searched else ""
         return replace(form, object=kind.name, links=links, abilities=_abilities(match, searched=searched), note=note)

@@ -22,6 +22,7 @@ class Paths:
     owners: str
     lists: str
     events: str
+    imports: str
     account: str
     token: str
 
@@ -37,6 +38,7 @@ VERSIONS: Mapping[str, Paths] = {
         owners="/crm/owners/2026-03",
         lists="/crm/lists/2026-03",
         events=_EVENTS,
+        imports="/crm/imports/2026-03",
         account="/account-info/2026-03/details",
         token="/oauth/2026-03/token",  # noqa: S106 - a path
     ),
@@ -49,6 +51,7 @@ VERSIONS: Mapping[str, Paths] = {
         owners="/crm/owners/2026-09",
         lists="/crm/lists/2026-09",
         events=_EVENTS,
+        imports="/crm/imports/2026-09",
         account="/account-info/2026-09/details",
         token="/oauth/2026-09/token",  # noqa: S106
     ),
@@ -61,6 +64,7 @@ VERSIONS: Mapping[str, Paths] = {
         owners="/crm/v3/owners",
         lists="/crm/v3/lists",
         events="/events/v3",
+        imports="/crm/v3/imports",
         account="/account-info/v3/details",
         token="/oauth/v3/token",  # noqa: S106
     ),

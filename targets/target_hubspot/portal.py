@@ -44,6 +44,11 @@ class Kind:
     """what stands for it in paths"""
 
     @property
+    def type_id(self) -> str:
+        """Return what imports call it."""
+        return STANDARD.get(self.name, self.segment)
+
+    @property
     def scope(self) -> str | None:
         """Return the name in its scopes, where it is known."""
         return "custom" if self.segment.startswith("2-") else self.name if self.name in _SCOPED else None

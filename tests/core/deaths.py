@@ -32,6 +32,8 @@ POINTS = (
     "between rows",
     "applied",
     "answered",
+    "between rows of a job",
+    "job answered",
     "intent closed",
     "settled",
     "refused",

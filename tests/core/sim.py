@@ -13,9 +13,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from penstock.bulk import Jobs
 from penstock.checkpoint import Checkpoint
 from penstock.delivery import Answer, Delivery
-from penstock.errors import BatchRefused, MalformedInput, Misconfigured, NoAnswer, Stop, Throttled, Unavailable
+from penstock.errors import BatchRefused, NoAnswer, Stop, Throttled, Unavailable
 from penstock.mapping import RecordMapper
 from penstock.modes import Action, FieldRule, Json, Sync
 from penstock.policy import Policy
@@ -41,6 +42,8 @@ from penstock.relations import RELATING
 from penstock.retry import RetryPolicy
 from penstock.stateout import StateOut
 from tests.core.deaths import Crash, PointedLedger, opened
+from tests.core.driving import drive
+from tests.core.simjobs import JobServer
 
 
 @dataclass
@@ -63,6 +66,8 @@ class World:
     """time of day, in seconds"""
     request: int = 0
     """the request that is being applied"""
+    server: JobServer = field(default_factory=JobServer)
+    """its jobs"""
 
     def find(self, email: str) -> str | None:
         return next((i for i, o in self.objects.items() if str(o["email"]).lower() == email.lower()), None)
@@ -72,7 +77,7 @@ class World:
 
         `key` is an id (an int) or an e-mail; for a look-up, a list of them.
         """
-        if any(str(value).startswith("bad") for value in fields.values()):
+        if any(str(value).startswith(("bad", "poison")) for value in fields.values()):
             return {"outcome": "rejected"}
         if action in ("append", "resolve"):
             return self._append(fields) if action == "append" else self._resolve(fields)
@@ -141,9 +146,13 @@ ABILITIES = Abilities(EVERYTHING, EVERYTHING - {Action.CREATE, Action.APPEND}, E
 class Memory:
     """A Destination whose wire format is JSON of our own."""
 
-    def __init__(self, limits: Limits, abilities: Abilities = ABILITIES) -> None:
+    jobs: Jobs
+
+    def __init__(self, limits: Limits, abilities: Abilities = ABILITIES, jobs: Jobs | None = None) -> None:
         self.limits = limits
         self.abilities = abilities
+        if jobs is not None:
+            self.jobs = jobs
 
     def account(self, ask: Ask) -> str:
         return "memory"
@@ -233,10 +242,12 @@ class SimSender:
         fault = self._chance.choice(["before", "429", "503", "after"]) if self._chance.random() < self._faults else ""
         if fault == "before":
             return NoAnswer("connection lost", sent=True)
-        if fault == "429":
-            return Response(429, {}, b"")
-        if fault == "503":
-            return Response(503, {}, b"")
+        if fault in ("429", "503"):
+            return Response(int(fault), {}, b"")
+        if request.path.startswith("/jobs"):
+            answer = self.world.server.answer(self.world, request, self._chance, self._point)
+            self._point("job answered")
+            return NoAnswer("connection lost", sent=True) if fault == "after" else answer
         rows = json.loads(request.body or b"[]")
         if len(rows) > 0 and any(str(value).startswith("poison") for _, fields in rows for value in fields.values()):
             return Response(400, {}, b"")
@@ -284,6 +295,7 @@ def run(
     policy: Policy | None = None,
     sync_for: Callable[[str], Sync] = lambda stream: SYNC,
     abilities: Abilities = ABILITIES,
+    jobs: Jobs | None = None,
     ledger_kind: type[PointedLedger] = PointedLedger,
     checkpoint_kind: type[Checkpoint] = Checkpoint,
 ) -> Ending:
@@ -300,12 +312,13 @@ def run(
             raise Crash
 
     states: list[bytes] = []
+    world.server.advance(world, chance, lambda name: None)  # jobs go on while no run is under way
     sender = SimSender(world, chance, faults, point)
     with opened(path, point, lambda: world.wall, ledger_kind) as ledger:
         ledger.begin_run()
         checkpoint = checkpoint_kind()
         policy = policy or Policy(retry=RetryPolicy(attempts=100), max_rows=50)
-        delivery = Delivery(Memory(limits, abilities), ledger, sender, checkpoint, policy, chance)
+        delivery = Delivery(Memory(limits, abilities, jobs), ledger, sender, checkpoint, policy, chance)
         reader = Reader(
             delivery,
             checkpoint,
@@ -323,7 +336,7 @@ def run(
         state_out = StateOut(checkpoint, reader.bookmarks, write, 0.0)
         reader.bookmarks.withheld.update(ledger.register.pending())
         try:
-            input_error = _drive(lines, reader, delivery, world, lambda: state_out.turn(world.clock), chunk, point)
+            input_error = drive(lines, reader, delivery, world, lambda: state_out.turn(world.clock), chunk, point)
             stop = delivery.stopped or input_error or delivery.verdict()
             if delivery.stopped is None:
                 assert checkpoint.unsettled == delivery.withheld, "a row is nowhere"
@@ -341,45 +354,6 @@ def _no_stream_maps(stream: str, schema: dict[str, Json], keys: list[str] | None
 
 def _no_ask(request: Request) -> Response:
     raise AssertionError("nothing to ask")
-
-
-def _drive(
-    lines: Sequence[bytes],
-    reader: Reader,
-    delivery: Delivery,
-    world: World,
-    emit: Callable[[], None],
-    chunk: int,
-    point: Callable[[str], None],
-) -> Stop | None:
-    """Feed the input and take turns until all is settled; return why the input ended before its end, as `Run` does."""
-    input_error: Stop | None = None
-    data = b"".join(line + b"\n" for line in lines)
-    position, ended = 0, False
-    for _ in range(100_000):
-        delivery.turn(world.clock, flush=ended)
-        emit()
-        if delivery.stopped is not None and not delivery.in_flight:
-            delivery.abandon()
-            emit()
-            return input_error
-        if ended and delivery.idle:
-            emit()
-            return input_error
-        if delivery.room and not ended and delivery.stopped is None:
-            try:
-                if reader.busy:
-                    reader.advance()
-                elif part := data[position : position + chunk]:
-                    position += chunk
-                    reader.feed(part)
-                    point("read")
-                else:
-                    ended = reader.end()
-            except (MalformedInput, Misconfigured) as error:
-                input_error, ended = error, True
-        world.clock += 0.03
-    raise AssertionError("the run does not end")
 
 
 def schema_line(stream: str = "people") -> bytes:

@@ -15,7 +15,7 @@ from tests.core import places, test_promise, test_upkeep
 from tests.core.test_promise import HISTORIES
 
 pytestmark = pytest.mark.usefixtures("on_postgres")
-AREAS = ("budget", "ledger", "modes", "odd_input", "order_across", "pending", "promise", "rejects", "upkeep")
+AREAS = ("budget", "jobs", "ledger", "modes", "odd_input", "order_across", "pending", "promise", "rejects", "upkeep")
 OF_FILES = {
     "test_files_are_private_whatever_the_umask",
     "test_what_is_no_file_is_refused_and_left_as_it_is",
@@ -36,6 +36,7 @@ SLOW = {
     "test_a_creation_in_doubt_is_looked_for_before_it_is_repeated",
     "test_a_match_value_that_changes_while_a_creation_is_in_doubt_makes_no_second_object",
     "test_events_that_may_have_been_repeated_are_counted",
+    "test_a_death_at_every_point_loses_nothing_and_doubles_nothing",
 }
 """many seeds of what other tests here do as well"""
 

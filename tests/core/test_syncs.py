@@ -47,7 +47,7 @@ def test_an_entry_without_options_takes_the_defaults() -> None:
     [
         ("text", "people: expected options such as object, match and fields"),
         ({"objet": "contacts"}, "people.objet: unknown option (did you mean 'object'?)"),
-        ({"bulk_above": 5}, "people.bulk_above: not there yet in this version"),
+        ({"bulk_above": -5}, "people.bulk_above: expected a whole number of rows"),
         ({"associate": []}, "people.associate: expected a list of links"),
         ({"associate": [{"object": "c"}]}, "people.associate[0].from: expected a name"),
         ({"associate": [{"object": "c", "from": "x", "missing": "create"}]}, "only be created by a `match`"),

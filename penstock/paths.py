@@ -1,0 +1,211 @@
+"""Which way rows go: by requests, or, where there are many of them, by a job.
+
+The rows of a sync with `bulk_above` wait in a spool until the threshold, the end of the input or their age decides.
+While a job of a sync is open, rows of which it has older versions wait for its end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+from penstock.batching import key_identity, match_identity
+from penstock.bulk import Jobs
+from penstock.intake import Intake
+from penstock.jobs import OpenJobs
+from penstock.modes import Action
+from penstock.openjobs import OpenJob
+from penstock.policy import Policy
+from penstock.records import Row
+from penstock.rows import mapped
+from penstock.settlement import OpenSync, Settlement
+from penstock.staging import Spool
+
+CHUNK = 500
+"""rows handed over together"""
+
+
+@dataclass(eq=False)
+class Forming:
+    """The jobs of one round that gather rows."""
+
+    jobs: dict[tuple[Action, bool], OpenJob] = field(default_factory=dict)
+    """by action, and whether by id"""
+    identities: dict[int, set[int]] = field(default_factory=dict)
+    """of the rows that may join, by `id`"""
+
+
+def identities_of(row: Row) -> set[int]:
+    """Return what a row is known by, as numbers: its key, its match value, and those it had before."""
+    matches = {match_identity(row.sync, match) for match in (row.match, *row.former) if match}
+    return {hash(name) for name in (key_identity(row.sync.stream, row.key), *matches)}
+
+
+class Paths:
+    """Moves rows out of the spools. `open` gives a sync its spool where it needs one."""
+
+    def __init__(
+        self,
+        jobs: Jobs | None,
+        open_jobs: OpenJobs,
+        intake: Intake,
+        settlement: Settlement,
+        policy: Policy,
+    ) -> None:
+        self._jobs = jobs
+        self._open_jobs = open_jobs
+        self._intake = intake
+        self._settlement = settlement
+        self._policy = policy
+        self._now = 0.0
+        self._rounds: dict[str, Iterator[None]] = {}
+        self._syncs: dict[str, OpenSync] = {}
+
+    def open(self, opened: OpenSync) -> None:
+        """Let the rows of a sync wait: for others to share a job with, or for a job that a dead run has left."""
+        by_job = self._jobs is not None and opened.sync.bulk_above is not None
+        adopted = self._open_jobs.of(opened)
+        if by_job or adopted:
+            opened.spool = Spool()
+            # What the ledger last knew of their rows is no longer what is there, so none of them is unchanged.
+            opened.spool.held = [job.held for job in adopted]
+            self._syncs[opened.sync.stream] = opened
+
+    @property
+    def room(self) -> bool:
+        """Tell whether the spools can take more rows."""
+        return not any(self._is_full(opened) for opened in self._syncs.values())
+
+    def next_due(self) -> float | None:
+        """Return when rows will have waited long enough; None where none wait for that."""
+        if self._rounds and self._intake.room:
+            return self._now
+        due = [
+            opened.spool.since + self._age(opened)
+            for opened in self._syncs.values()
+            if opened.spool is not None and opened.spool.since is not None and not self._open_jobs.of(opened)
+        ]
+        return min(due, default=None)
+
+    def turn(self, now: float, *, flush: bool) -> None:
+        """Begin rounds that are due, and do a part of each. `flush` says that no more rows will come."""
+        self._now = now
+        for stream, opened in self._syncs.items():
+            if stream not in self._rounds and (by_job := self._due(opened, flush)) is not None:
+                self._rounds[stream] = self._round(opened, by_job=by_job)
+            if stream in self._rounds:
+                for _ in self._rounds[stream]:
+                    break
+                else:
+                    del self._rounds[stream]
+
+    def _is_full(self, opened: OpenSync) -> bool:
+        if self._jobs is None or opened.spool is None:
+            return False
+        limits = self._jobs.limits
+        return opened.spool.count >= limits.rows or opened.spool.size >= limits.body_bytes
+
+    def _age(self, opened: OpenSync) -> float:
+        return 0.0 if opened.sync.bulk_above is None else self._policy.spool_age
+
+    def _due(self, opened: OpenSync, flush: bool) -> bool | None:
+        """Tell whether the rows that wait go by a job (True) or by requests (False) now; None: neither, yet."""
+        spool = opened.spool
+        count = 0 if spool is None else spool.count
+        own = self._open_jobs.of(opened)
+        if spool is None or spool.since is None or not count or any(job.adopted for job in own):
+            return None
+        full = self._is_full(opened)
+        old = flush or self._now >= spool.since + self._age(opened)
+        above = math.inf if opened.sync.bulk_above is None else opened.sync.bulk_above
+        if self._jobs is not None and (count > above or (full and above < math.inf)):
+            may = len(self._open_jobs.open) < self._jobs.limits.open and not spool.blocked
+            return True if may and (full or old) else None
+        return False if (old or full) and not own else None
+
+    def _round(self, opened: OpenSync, *, by_job: bool) -> Iterator[None]:
+        """Let the rows that wait go, until they are gone or no job may be opened any more."""
+        spool, forming = opened.spool, Forming()
+        if spool is None:
+            return
+        spool.begin()
+        while True:
+            while not self._intake.room:
+                yield
+            texts = spool.take(self._chunk)
+            if not texts:
+                break
+            mapper = opened.mapper
+            if mapper is None:
+                raise AssertionError("rows wait that nobody has mapped")
+            rows = [spoilt or mapped(opened.sync, mapper, mapper.peek(text), epoch) for text, epoch, spoilt in texts]
+            self._settlement.elsewhere -= len(rows)
+            if by_job:
+                self._sort(opened, spool, rows, forming)
+                if self._is_enough(forming):
+                    self._launch(opened, forming)
+                    if self._jobs is None or len(self._open_jobs.open) >= self._jobs.limits.open:
+                        break
+            else:
+                self._intake.enter(opened, rows, self._now)
+            yield
+        self._launch(opened, forming)
+        spool.finish(self._now)
+
+    @property
+    def _chunk(self) -> int:
+        return CHUNK if self._jobs is None else min(CHUNK, self._jobs.limits.rows)
+
+    def _is_enough(self, forming: Forming) -> bool:
+        limits = None if self._jobs is None else self._jobs.limits
+        return limits is not None and any(
+            job.job.rows + self._chunk > limits.rows or job.size >= limits.body_bytes for job in forming.jobs.values()
+        )
+
+    def _sort(self, opened: OpenSync, spool: Spool, rows: list[Row], forming: Forming) -> None:
+        """Let rows join a job, or their lanes; those wait that a job has an older version of."""
+        self._intake.acquaint(opened, rows)
+        free: list[Row] = []
+        met: set[int] = set()
+        for row in rows:
+            identities = identities_of(row)
+            if not met.isdisjoint(identities) or spool.blocks(identities):
+                spool.put_back(row, identities)
+                self._settlement.elsewhere += 1
+            else:
+                free.append(row)
+                forming.identities[id(row)] = identities
+            met |= identities
+        opened.into_job = partial(self._join, opened, spool, forming)
+        try:
+            self._intake.queue(opened, free, self._now)
+        finally:
+            opened.into_job = None
+            forming.identities.clear()
+
+    def _join(self, opened: OpenSync, spool: Spool, forming: Forming, row: Row) -> bool:
+        """Let a row join a job, if it can; tell whether it needs no request."""
+        jobs, by_id = self._jobs, row.destination_id is not None
+        if jobs is None or row.removed or row.attempts or (row.action, by_id) not in jobs.takes:
+            return False
+        job = forming.jobs.get((row.action, by_id))
+        head = jobs.head(opened.sync, row.action, by_id=by_id) if job is None else job.job.head
+        line = jobs.line(head, row)
+        if line is None or len(line) > jobs.limits.body_bytes:
+            return False
+        if job is None:
+            job = forming.jobs[row.action, by_id] = self._open_jobs.form(opened, row.action, head, by_id=by_id)
+            spool.held.append(job.held)
+        job.add(row, line, forming.identities[id(row)])
+        self._settlement.join(row)
+        return True
+
+    def _launch(self, opened: OpenSync, forming: Forming) -> None:
+        for job in forming.jobs.values():
+            if job.job.rows > (opened.sync.bulk_above or 0):
+                self._open_jobs.launch(job)
+            else:
+                self._open_jobs.dissolve(job)
+        forming.jobs.clear()

@@ -1,0 +1,52 @@
+"""Rows made of records, and what can be told of a row by what the ledger knows of it."""
+
+from __future__ import annotations
+
+from penstock.checkpoint import Epoch
+from penstock.errors import InvalidRecord
+from penstock.mapping import RecordMapper, decode_record, encode_payload, kept, reject_key
+from penstock.modes import Action, Sync
+from penstock.records import KnownRow, Record, Row, RowKey, Source
+
+
+def mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch | None) -> Row:
+    """Make the Row of a record; one that cannot be mapped keeps its key, so that it keeps its place in the order."""
+    epochs = [] if epoch is None else [epoch]
+    if source.removed and source.key is not None:
+        return removal(sync, mapper, source.key, source.record, epochs)
+    weight = len(source.record) if isinstance(source.record, bytes) else 0
+    try:
+        if source.invalid is not None:
+            raise source.invalid
+        record = decode_record(source.record) if isinstance(source.record, bytes) else source.record
+    except InvalidRecord as why:
+        key = source.key or reject_key(source.record)
+        return Row(sync, key, "", {}, b"", b"", None, kept(source.record), epochs, invalid=why, weight=weight)
+    try:
+        key, match, payload, body, mark, links = mapper.map(record, source.key)
+    except InvalidRecord as why:
+        key = RowKey(why.row_key) if why.row_key is not None else reject_key(record)
+        return Row(sync, key, "", {}, b"", b"", None, kept(record), epochs, invalid=why, weight=weight)
+    weight = weight or len(body)
+    return Row(sync, key, match, payload, body, mark, source.mark, kept(record), epochs, links=links, weight=weight)
+
+
+def removal(sync: Sync, mapper: RecordMapper, key: RowKey, record: Record | bytes, epochs: list[Epoch]) -> Row:
+    """Make the Row of a key that has left the source."""
+    body = encode_payload(mapper.cleared()) if sync.strategy.removed is Action.CLEAR else b""
+    links = ((),) * len(sync.links) if sync.strategy.removed is Action.CLEAR else ()
+    return Row(sync, key, "", {}, body, b"", None, kept(record), epochs, links=links, removed=True)
+
+
+def is_delivered(known: KnownRow | None, row: Row) -> bool:
+    """Tell whether the destination has this very payload, as far as the ledger is sure of it, and that is enough."""
+    if row.sync.strategy.unchanged is not Action.NOTHING:
+        return False
+    return known is not None and not known.left and known.fingerprint == row.fingerprint
+
+
+def claims_its_match(row: Row) -> bool:
+    """Tell whether a row stakes a claim to its match value that it did not have before."""
+    if not row.match or row.removed:
+        return False
+    return row.known is None or row.known.left or row.known.match != row.match

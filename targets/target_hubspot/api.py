@@ -145,6 +145,7 @@ class HubSpot:
         at, options = f"sync {sync.stream}", self._options
         kind = self._portal.kind(sync.object, ask, at)
         mistakes = self._scope_mistakes(kind, options.create_properties)
+        mistakes += self._portal.lacking("crm.import") if sync.bulk_above is not None else []
         fields, match = fields_of(sync, columns), match_of(sync, columns, key_properties)
         if options.create_properties and columns is not None and not mistakes:
             create_missing(self._portal, kind, fields, columns, match, options.property_group, ask)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.bulk import JobLimits
-from penstock.modes import MODES, Sync
+from penstock.errors import Misconfigured
+from penstock.ledger import Ledger
+from penstock.modes import MODES, Action, Link, Sync
 from penstock.policy import Policy
 from penstock.retry import RetryPolicy
+from penstock.syncs import check_abilities
 from tests.core import places
-from tests.core.sim import SYNC, Ending, World, activate_line, record_line, run, schema_line, state_line
+from tests.core.sim import ABILITIES, SYNC, Ending, World, activate_line, record_line, run, schema_line, state_line
 from tests.core.simjobs import LIMITS, SimJobs
 from tests.core.test_promise import HISTORIES, Version, as_input, check_final, check_promise, position_of, rejects
 from tests.effort import examples
@@ -207,6 +211,15 @@ def test_the_age_of_the_oldest_row_decides_while_the_input_goes_on(tmp_path: Pat
     assert len(ending.states) > 3
 
 
+def test_what_was_read_before_a_malformed_line_goes_by_a_job(tmp_path: Path) -> None:
+    world = World()
+    ending = go([schema_line(), *people(6), state_line(6), b"no singer"], world, tmp_path / "l.db")
+    assert ending.stop is not None
+    assert ending.stop.exit_code == 1
+    assert ending.counts["by_job"] == 6
+    assert position_of(ending) == 6
+
+
 @SHAPES
 def test_a_job_of_a_dead_run_is_adopted_even_without_the_option(tmp_path: Path, at_once: bool) -> None:
     """The next run has newer values: they go out after the orphan has come to its end."""
@@ -238,7 +251,7 @@ def test_a_row_that_comes_back_to_what_it_was_before_an_orphan_is_written_again(
         go([schema_line(), *people(6)], world, path, at_once=at_once)
         changed = [schema_line(), *people(6, "b")]
         assert go(changed, world, path, at_once=at_once, crash_at=("job answered", crash_at)).crashed
-        ending = go([schema_line(), *people(6), state_line(6)], world, path, at_once=at_once)
+        ending = go([schema_line(), *people(6), state_line(6)], world, path, at_once=at_once, chunk=100_000)
         assert ending.stop is None
         assert set(names(world).values()) == {"a"}
 
@@ -292,9 +305,17 @@ def test_every_history_ends_right_under_faults(
     st.booleans(),
     st.booleans(),
     st.integers(0, 3),
+    st.sampled_from([40, 100_000]),
 )
 def test_deaths_at_any_points_lose_nothing(
-    history: list[Version], seed: int, faults: float, deaths: list[int], reverts: bool, at_once: bool, above: int
+    history: list[Version],
+    seed: int,
+    faults: float,
+    deaths: list[int],
+    reverts: bool,
+    at_once: bool,
+    above: int,
+    chunk: int,
 ) -> None:
     """Die again and again, then run to the end; `reverts` brings every row back to what it was at first."""
     history = many(history)
@@ -319,9 +340,49 @@ def test_deaths_at_any_points_lose_nothing(
                 start = position_of(died)
         if reverts:
             history = history[:start] + list(history[:5]) + history[start:][::-1]
-        ending = go(as_input(history, start), world, path, at_once=at_once, above=above, seed=seed + 9, faults=faults)
+        ending = go(
+            as_input(history, start),
+            world,
+            path,
+            at_once=at_once,
+            above=above,
+            seed=seed + 9,
+            faults=faults,
+            chunk=chunk,
+        )
         assert ending.stop is None
         rest = {v.key for v in history[start:]}
         check_final([v for v in history if v.key in rest], world, path)
         assert len(set(world.server.created)) == len(world.server.created), "a job was created twice"
         assert left(path) == []
+
+
+def test_what_is_purged_is_gone_from_an_open_job_too(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "l.db"
+    assert go([schema_line(), *people(6)], world, path, crash_at=("between rows of a job", 2)).crashed
+    with closing(Ledger(places.at(path))) as ledger:
+        assert ledger.upkeep.purge("people", "[2]") == 1
+    ending = go([schema_line(), state_line(6)], world, path)
+    assert (ending.stop, ending.counts["adopted"]) == (None, 5)
+    assert "[2]" not in {key for (key,) in places.query(path, "select row_key from records")}
+
+
+def test_a_sync_that_is_forgotten_has_no_jobs(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "l.db"
+    assert go([schema_line(), *people(6)], world, path, crash_at=("between rows of a job", 2)).crashed
+    with closing(Ledger(places.at(path))) as ledger:
+        ledger.upkeep.forget("people")
+    assert left(path) == []
+
+
+@pytest.mark.parametrize(
+    ("sync", "by_job", "said"),
+    [
+        (SYNC, (), "this target has no jobs"),
+        (replace(SYNC, links=(Link("companies", "company"),)), (Action.UPSERT,), "linked with others"),
+        (replace(SYNC, strategy=MODES["append"]), (Action.UPSERT,), "want to append"),
+    ],
+)
+def test_a_threshold_that_can_never_be_met_is_a_mistake(sync: Sync, by_job: tuple[Action, ...], said: str) -> None:
+    with pytest.raises(Misconfigured, match=said):
+        check_abilities(replace(sync, bulk_above=5), ABILITIES, by_job)

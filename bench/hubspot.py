@@ -183,7 +183,14 @@ def hubspot() -> list[Result]:
         rows = len(sandbox.objects())
         changed = load(sandbox, morning, "plain")
     with served() as sandbox:
-        key = {"name": "account_key", "type": "string", "fieldType": "text", "hasUniqueValue": True}
+        key = {
+            "name": "account_key",
+            "label": "Account",
+            "type": "string",
+            "fieldType": "text",
+            "groupName": "companyinformation",
+            "hasUniqueValue": True,
+        }
         companies = [{"name": f"Company {n}", "account_key": f"A-{n:05d}"} for n in range(COMPANIES)]
         sandbox.seed(companies, [key], "companies")
         linked = load(sandbox, first, "linked", links=True)

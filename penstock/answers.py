@@ -22,7 +22,7 @@ from penstock.pace import Pace
 from penstock.policy import Policy
 from penstock.records import Again, Batch, Delivered, Destination, Outcome, Rejected, Response, Retry, Row, Unknown
 from penstock.relations import RELATING, after, is_linked
-from penstock.settlement import OpenSync, Settlement
+from penstock.settlement import OpenSync, Settlement, made
 
 POLL = 0.1
 """seconds after which a row that waits for another one is looked at again"""
@@ -172,7 +172,7 @@ class Answers:
         row.attempts = 0
         row.created = bool(row.created)
         if action not in RELATING:
-            row.created |= outcome.created if outcome.created is not None else row.known is None
+            row.created |= made(row, outcome)
             row.destination_id = outcome.destination_id or row.destination_id
         ends.placed.append(row)
 

@@ -44,7 +44,7 @@ def check(settings: Settings, root: Path, say: Callable[[str], None]) -> None:
         raise Misconfigured(mistakes)
     if not syncs:
         say("no syncs: each stream goes to the object of its name, its fields by the columns' names")
-    _say_limits(gauges[-1] if gauges else None, say)
+    _say_limits(gauges[0] if gauges else None, say)  # later ones may be of limits that some routes have
 
 
 def _sync_mistakes(sync: Sync, destination: Destination, ask: Ask, say: Callable[[str], None]) -> list[str]:

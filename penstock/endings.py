@@ -182,7 +182,7 @@ class Endings:
         Every row of this run is settled by now, so a replay never overtakes a fresher version of its row.
         """
         opened, mapper, rejects = ending.opened, ending.mapper, self._ledger.rejects
-        after = ""
+        after, excused = "", opened.excused
         while due := rejects.due(opened.number, self._ledger.run, after, code):
             after = due[-1][0]
             rows = []
@@ -192,10 +192,17 @@ class Endings:
                 held = ending.stopped and source.removed
                 if source.key == key and not held and not rejects.met(opened.number, key):
                     rows.append(mapped(opened.sync, mapper, source, None))
-            opened.counts["replayed"] += len(rows)
+            if code is None:
+                opened.counts["replayed"] += len(rows)
+            else:  # their end in this run is yet to come
+                opened.counts["invalid"] -= len(rows)
+                opened.excused -= len(rows)
+                excused -= len(rows)
             yield from self._until_room()
             self._intake.enter(opened, rows, self._now)
         yield from self._until_settled()
+        if code is not None:
+            opened.repeated -= opened.excused - excused  # refused twice, and in one run
 
     def _judge_removals(self, ending: _Ending, leaving: int) -> Guarded | None:
         """Hold the guards of a sync against the removals that are about to be sent."""

@@ -65,6 +65,8 @@ class Http:
         found = requests.Session().merge_environment_settings(base_url, {}, None, authorities, None)
         self._proxies = {} if loopback else found["proxies"]
         self._tls = tls_context(found["verify"] if isinstance(found["verify"], str) else None)
+        self.place = parts.netloc.rpartition("@")[2]
+        """host and port, for messages"""
         self._base_url = base_url
         self._auth = auth
         self._headers = {
@@ -261,6 +263,11 @@ class Asker:
         self._waits = waits
         self._pause = pause
 
+    @property
+    def attempts(self) -> int:
+        """Return how often a request is sent at most."""
+        return len(self._waits) + 1
+
     def __call__(self, request: Request) -> Response:
         """Return the answer. Raises Fault when there is none, or none but "later"."""
         reason = ""
@@ -286,6 +293,6 @@ class Asker:
             if wait is not None:
                 self._pause(max(wait, patience))
         raise Fault(
-            f"{request.method} {request.path} failed {len(self._waits) + 1} times; last: {reason}",
+            f"{request.method} {request.path} of {self._http.place} failed {self.attempts} times; last: {reason}",
             "check that the destination can be reached from here and is up, then run again",
         )

@@ -23,7 +23,6 @@ from penstock.settlement import OpenSync, Settlement, mark_of
 from penstock.steps import NO_OBJECT, NO_OTHER, dress, in_doubt, is_removal, next_step, want
 
 TOO_LARGE = Rejected("too_large", "the mapped record is larger than one request may be")
-ABSENT = Rejected(NO_OBJECT, "there is no object to change")
 
 
 class Intake:
@@ -306,7 +305,10 @@ class Intake:
         elif row.absent:
             opened.excused += 1
             opened.absent += 1
-            self._settlement.rejected(opened, [(row, ABSENT)], "rejected")
+            match = opened.mapper.match if opened.mapper is not None and row.match else None
+            by = f" with this {match}" if match else ""
+            absent = Rejected(NO_OBJECT, f"there is no object of {row.sync.object}{by} to change", match)
+            self._settlement.rejected(opened, [(row, absent)], "rejected")
         else:
             self._settlement.existing(opened, row)
 

@@ -107,6 +107,11 @@ class RecordMapper:
         self._columns = frozenset(column for _, column, *_ in self._fields) | {link.column for link in sync.links}
 
     @property
+    def match(self) -> str | None:
+        """Name the field that finds the object."""
+        return self._form.match
+
+    @property
     def columns(self) -> frozenset[str]:
         """Name the columns that the sync's fields are taken from."""
         return self._columns

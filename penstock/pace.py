@@ -129,7 +129,7 @@ class Pace:
         self._own_answer = None if own is None else (own, own.answered(ticket, now))
         # Whose window the headers of a request with a limit of its own speak of, nobody says.
         self._answer = self.throttle.answered(ticket, now, gauge if own is None else None)
-        if gauge is not None and gauge.daily_remaining is not None:
+        if gauge is not None and own is None and gauge.daily_remaining is not None:
             left, known = gauge.daily_remaining, self.daily_remaining
             # Answers overtake each other: a little more than before is an older word, much more is a new day.
             late = known is not None and known < left <= known + 2 * self._most_lanes

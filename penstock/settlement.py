@@ -73,6 +73,13 @@ class OpenSync:
             self.seen.left(row.known.seq)
 
 
+def made(row: Row, outcome: Delivered) -> bool:
+    """Tell whether the object was created. An answer may not say; an update creates nothing."""
+    if outcome.created is not None:
+        return outcome.created
+    return row.known is None and row.action is not Action.UPDATE
+
+
 def mark_of(opened: OpenSync, row: Row) -> bytes:
     """Return what stands for a row's record and its mapping, to tell a refusal that repeats from a new one."""
     return blake2b(as_json(row.record), digest_size=16, person=opened.mapping).digest()
@@ -181,7 +188,7 @@ class Settlement:
             if row.wanted in REMOVALS:
                 end = "removed"
             else:
-                created = outcome.created if outcome.created is not None else row.known is None
+                created = made(row, outcome)
                 end = "created" if created else "updated"
             opened.counts[end] += 1
             destination_id = outcome.destination_id or row.destination_id

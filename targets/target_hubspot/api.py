@@ -150,7 +150,7 @@ class HubSpot:
         if options.create_properties and columns is not None and not mistakes:
             create_missing(self._portal, kind, fields, columns, match, options.property_group, ask)
         properties = self._portal.for_sync(kind, sync, {*fields, match}, ask)
-        mistakes += self._link_mistakes(sync, kind, ask)
+        mistakes += self._link_mistakes(sync, kind, ask, final=columns is not None)
         if options.gdpr_delete and Action.DELETE in sync.strategy.actions and kind.name != "contacts":
             mistakes.append(f"{at}: gdpr_delete is on, and only contacts can be purged; use `removed: archive` here")
         try:
@@ -179,7 +179,7 @@ class HubSpot:
 
     # -- links ------------------------------------------------------------------------------------------------
 
-    def _link_mistakes(self, sync: Sync, kind: Kind, ask: Ask) -> list[str]:
+    def _link_mistakes(self, sync: Sync, kind: Kind, ask: Ask, *, final: bool) -> list[str]:
         """Resolve a sync's links, and return what is wrong with them."""
         mistakes: list[str] = []
         others: list[Kind] = []
@@ -188,7 +188,7 @@ class HubSpot:
             at = f"sync {sync.stream}: associate {link.name}"
             try:
                 other = self._portal.kind(link.object, ask, at)
-                mistakes += self._match_mistakes(at, link, other, ask)
+                mistakes += self._match_mistakes(at, link, other, ask, final=final)
                 mistakes += self._scope_mistakes(other, False)
                 kinds.append(self._label(at, link, kind, other, ask))
                 others.append(other)
@@ -204,13 +204,15 @@ class HubSpot:
             self._links[sync.stream, n] = Association(path, own, objects, link.match or "", link.missing == "create")
         return []
 
-    def _match_mistakes(self, at: str, link: Link, other: Kind, ask: Ask) -> list[str]:
+    def _match_mistakes(self, at: str, link: Link, other: Kind, ask: Ask, *, final: bool) -> list[str]:
         if link.match is None:
             return []
         properties = self._portal.properties(other, ask)
         unique = unique_among(properties, other.name)
         if link.match in unique:
             return []
+        if self._options.create_properties and link.match not in properties and not final:
+            return []  # the sync of that object may make it before this one's SCHEMA comes
         hint = nearest(link.match, unique) if link.match not in properties else ""
         there = "is not unique" if link.match in properties else "is not there"
         return [
@@ -251,7 +253,8 @@ class HubSpot:
                 f"{at}: list {name!r} chooses its members itself; only those of a manual list can be set"
             )
         kind = self._portal.kind(str(found.get("objectTypeId")), ask, at)
-        match = match_of(sync, columns, key_properties)
+        only = next(iter(sync.fields)) if sync.fields is not None and len(sync.fields) == 1 else None
+        match = sync.match or only or match_of(sync, columns, key_properties)
         rule = fields_of(sync, columns).get(match)
         if sync.fields is not None and (more := sorted(set(sync.fields) - {match})):
             raise Misconfigured(

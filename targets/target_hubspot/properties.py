@@ -144,7 +144,7 @@ def is_key(match: str, properties: Mapping[str, Property], title: str) -> bool:
 def _field_mistake(at: str, title: str, name: str, properties: Mapping[str, Property], creates: bool) -> str | None:
     found = properties.get(name)
     if found is None:
-        hint = "" if creates else nearest(name, properties) or "; set `create_properties: true` to have it made"
+        hint = "" if creates else f"{nearest(name, properties)}; set `create_properties: true` to have it made"
         return f"{at}: {title} have no property {name!r}{hint}"
     if found.read_only:
         return f"{at}: property {name!r} is read-only in HubSpot; leave it out of fields"
@@ -163,7 +163,7 @@ def _match_mistakes(
     unique = unique_among(properties, title)
     makes = bool({Action.UPSERT, Action.CREATE} & sync.strategy.actions)
     if found is None:
-        hint = nearest(match, properties) or f"; unique are {', '.join(unique) or 'none'}"
+        hint = f"{nearest(match, properties)}; unique are {', '.join(unique) or 'none'}"
         return [f"{at}: match: {title} have no property {match!r}{hint}{_own_key(title)}"]
     if match not in unique and makes:
         named = f"unique are {', '.join(unique) or 'none'}{_own_key(title)}"

@@ -117,7 +117,7 @@ def test_a_list_mirrors_its_rows(tmp_path: Path, sandbox: Sandbox) -> None:
     run(tmp_path, sandbox, syncs, stream("trial", *rows, version=1), create_lists=True)
     members = {each.id: each.properties["email"] for each in sandbox.objects()}
     assert [members[each] for each in sandbox.lists()["Trial ends"]] == ["p1@example.com", "p2@example.com"]
-    assert rejects(tmp_path) == {"[9]": ("no_object", None)}
+    assert rejects(tmp_path) == {"[9]": ("no_object", "email")}
     run(tmp_path, sandbox, syncs, stream("trial", person(2), person(3), version=2))
     assert [members[each] for each in sandbox.lists()["Trial ends"]] == ["p2@example.com", "p3@example.com"]
     assert len(members) == 3

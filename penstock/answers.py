@@ -22,7 +22,8 @@ from penstock.pace import Pace
 from penstock.policy import Policy
 from penstock.records import Again, Batch, Delivered, Destination, Outcome, Rejected, Response, Retry, Row, Unknown
 from penstock.relations import RELATING, after, is_linked
-from penstock.settlement import OpenSync, Settlement, made
+from penstock.settlement import OpenSync, Settlement
+from penstock.steps import made
 
 POLL = 0.1
 """seconds after which a row that waits for another one is looked at again"""
@@ -42,6 +43,12 @@ class _Ends:
     placed: list[Row] = field(default_factory=list)
     """a step towards their links is done"""
     doubtful: list[Row] = field(default_factory=list)
+
+
+def is_another(row: Row) -> bool:
+    """Tell whether a row's object is not the one that its links were made for."""
+    known = row.known.destination_id if row.known is not None else None
+    return bool(row.created) or (known is not None and known != row.destination_id)
 
 
 class Answers:
@@ -199,6 +206,7 @@ class Answers:
             return
         ends.rejected += [(row, NO_ID) for row in ends.placed if row.destination_id is None]
         found = [row for row in ends.placed if row.destination_id is not None]
+        self._settlement.made_anew(opened, [row for row in found if row.linked and is_another(row)])
         for row in found:
             row.placed = True
         unfinished = [row for row in found if after(row) is not None]

@@ -226,7 +226,13 @@ class Intake:
         """Let an unsent row take over a newer version of itself; the fields merge, the later value wins."""
         if ahead.sealed or ahead.attempts or ahead.invalid or row.invalid or ahead.match != row.match:
             return False
-        if ahead.placed or ahead.removed or row.removed or (ahead.looked or ahead.action is Action.APPEND):
+        if (
+            ahead.placed
+            or ahead.others
+            or ahead.removed
+            or row.removed
+            or (ahead.looked or ahead.action is Action.APPEND)
+        ):
             return False
         if row.match and self._lanes.tail(match_identity(row.sync, row.match)) is not ahead:
             return False

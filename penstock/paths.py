@@ -87,7 +87,8 @@ class Paths:
             for opened in self._syncs.values()
             if opened.spool is not None and opened.spool.since is not None and not self._open_jobs.of(opened)
         ]
-        return min(due, default=None)
+        # Past its time where it waits for a job's slot, which the job's own times look after.
+        return min((at for at in due if at > self._now), default=None)
 
     def turn(self, now: float, *, flush: bool) -> None:
         """Begin rounds that are due, and do a part of each. `flush` says that no more rows will come."""

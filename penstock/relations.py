@@ -27,7 +27,28 @@ def links_alone(row: Row) -> bool:
     known = row.known
     if row.wanted is Action.CLEAR or known is None or known.left or row.destination_id is None:
         return False
+    if row.sync.strategy.unchanged is not Action.NOTHING:
+        return False  # its object is written whatever it holds
     return known.fingerprint is not None and known.fingerprint[:16] == row.fingerprint[:16] and not row.looked
+
+
+def is_unfinished(row: Row) -> bool:
+    """Tell whether an object is written and its links may not be, in a sync that does nothing with changed rows."""
+    known, strategy = row.known, row.sync.strategy
+    if not row.sync.links or known is None or strategy.changed is not Action.NOTHING:
+        return False
+    return known.fingerprint is None or known.fingerprint == row.fingerprint[:16]
+
+
+def was_created_by_us(row: Row) -> bool:
+    """Tell whether the object of a row that is to be created is there because we have created it: links may be missing.
+
+    An object that was found by looking after a send without an answer counts as ours.
+    """
+    if row.wanted is not Action.CREATE or row.destination_id is None:
+        return False
+    known = row.known
+    return (known is not None and not known.left) or (row.looked and row.attempts > 0)
 
 
 def to_resolve(row: Row) -> Iterator[tuple[int, Link, str]]:
@@ -73,7 +94,7 @@ def next_step(row: Row) -> Action | None:
     """Choose the next step of a row with links; None where that is to write its object."""
     if not row.placed:
         step = before(row)
-        if step is not None or not links_alone(row):
+        if step is not None or not (links_alone(row) or was_created_by_us(row)):
             return step
         row.placed = True
     return after(row) or Action.NOTHING

@@ -20,7 +20,7 @@ from penstock.modes import REMOVALS, Action, Sync
 from penstock.records import Abilities, Again, Batch, Delivered, Rejected, Row, RowKey
 from penstock.relations import related
 from penstock.staging import Spool, Stage
-from penstock.steps import learn
+from penstock.steps import learn, made
 from penstock.tables import Seen, Settled, as_json
 
 
@@ -71,13 +71,6 @@ class OpenSync:
         """Note that a row has left by the tap's word: rows met and rows present are held against each other later."""
         if row.known is not None and not row.known.left:
             self.seen.left(row.known.seq)
-
-
-def made(row: Row, outcome: Delivered) -> bool:
-    """Tell whether the object was created. An answer may not say; an update creates nothing."""
-    if outcome.created is not None:
-        return outcome.created
-    return row.known is None and row.action is not Action.UPDATE
 
 
 def mark_of(opened: OpenSync, row: Row) -> bytes:
@@ -245,6 +238,13 @@ class Settlement:
             opened.number, [(row.key, row.match, row.fingerprint[:16], None, row.destination_id) for row in rows]
         )
         self.touch()
+
+    def made_anew(self, opened: OpenSync, rows: Sequence[Row]) -> None:
+        """Note that the objects of rows are others than those that were linked: the links went with these."""
+        if rows:
+            self._ledger.links.forget(opened.number, [row.key for row in rows])
+        for row in rows:
+            row.linked = {}
 
     def related(self, opened: OpenSync, action: Action, rows: Sequence[Row]) -> None:
         """Note that links were made or taken away."""

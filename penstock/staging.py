@@ -38,8 +38,11 @@ class Stage:
         self._spoilt: dict[int, Row] = {}
         """rows that cannot be sent, by their place; why cannot always be told from the text again"""
 
-    def add(self, row: Row) -> None:
-        """Stage a row: its record and its receipts. Raises Fault when the disk will not take it."""
+    def add(self, row: Row) -> int:
+        """Stage a row: its record and its receipts; return the bytes that `take` will give back of it.
+
+        Raises Fault when the disk will not take it.
+        """
         text = row.record if isinstance(row.record, bytes) else as_json(row.record)
         self._unwritten += text + b"\n"
         self.keys.add(row.key)
@@ -53,6 +56,7 @@ class Stage:
                 self._epochs.append((epoch, 1))
         if len(self._unwritten) >= _BUFFER:
             self._write()
+        return len(text)
 
     def _write(self) -> None:
         _append(self._file, self._unwritten)
@@ -132,8 +136,7 @@ class Spool:
             self._filling = Stage()
         if self.since is None:
             self.since = now
-        self._filling.add(row)
-        self.size += row.weight
+        self.size += self._filling.add(row)
 
     def begin(self) -> None:
         """Begin a round."""
@@ -153,9 +156,8 @@ class Spool:
         """Let a row that was taken wait for another round."""
         if self._back is None:
             raise AssertionError("a row is put back outside of a round")
-        self._back.add(row)
+        self.size += self._back.add(row)
         self._behind |= identities
-        self.size += row.weight
 
     def finish(self, now: float) -> None:
         """End a round."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from penstock import relations
 from penstock.mapping import encode_payload
 from penstock.modes import REMOVALS, Action
-from penstock.records import Abilities, Again, Row
+from penstock.records import Abilities, Again, Delivered, Row
 
 NO_OBJECT = "no_object"
 """the code of a row that was to change an object which is not there: says nothing against the row or the mapping"""
@@ -25,7 +25,7 @@ def want(row: Row) -> Action:
     if row.removed:
         # Only what the ledger knows to be ours is ever removed.
         return strategy.removed if there else Action.NOTHING
-    if known is None or not there:
+    if known is None or not there or relations.is_unfinished(row):
         return strategy.added
     return strategy.unchanged if known.fingerprint == row.fingerprint else strategy.changed
 
@@ -50,7 +50,9 @@ def next_step(row: Row, can: Abilities) -> Action:
 
 def _by_id(row: Row, request: Action) -> Action:
     if request is Action.CREATE:
-        return Action.NOTHING
+        # What was found after a lost answer may be an older version that we have created.
+        stale = row.looked and in_doubt(row) and row.sync.strategy.changed in (Action.UPSERT, Action.UPDATE)
+        return Action.UPDATE if stale else Action.NOTHING
     if request not in (Action.UPSERT, Action.UPDATE):
         return request
     reads_first = row.sync.empty_only and not row.removed and not row.looked
@@ -87,6 +89,13 @@ def learn(row: Row, asked: Action, outcome: Again) -> None:
     else:
         # An id that is gone says nothing about the match value: the object may stand there under a new id.
         row.looked = row.absent = not by_id
+
+
+def made(row: Row, outcome: Delivered) -> bool:
+    """Tell whether the object was created. An answer may not say; an update creates nothing."""
+    if outcome.created is not None:
+        return outcome.created
+    return row.known is None and row.action is not Action.UPDATE
 
 
 def dress(row: Row, step: Action) -> None:

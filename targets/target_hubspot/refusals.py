@@ -93,12 +93,17 @@ def unanswered(doing: str, response: Response) -> Exception:
 def expect_done(response: Response, batch: Batch) -> None:
     """Hold that an answer without results says yes: 204 (documented), or a JSON object; a proxy's page does not.
 
+    One with errors names no row surely, so the batch is halved: what was done already may be done again.
     Raises a Refusal or a Stop.
     """
     if response.status not in (200, 201, 202, 204, 207):
         raise refusal(response, batch)
-    if response.status != 204:
-        json_body(response)
+    if response.status == 204:
+        return
+    errors = json_body(response).get("errors")
+    if isinstance(errors, list) and errors:
+        why = codes.reason(errors[0] if isinstance(errors[0], dict) else {})
+        raise BatchRefused(why.code, f"{why.message} (status {response.status})", why.property)
 
 
 def json_body(response: Response) -> Mapping[str, object]:

@@ -284,3 +284,71 @@ def test_fields_of_the_object_come_first_and_its_links_after(tmp_path: Path) -> 
     )
     assert [request.path for request in ending.requests] == ["/resolve", "/find", "/upsert", "/link"]
     assert ending.states == [b'{"position": 1}']
+
+
+CREATING = replace(PEOPLE, strategy=MODES["create"])
+
+
+@pytest.mark.parametrize("sync", [CREATING, PEOPLE], ids=["create", "upsert"])
+def test_a_death_at_any_point_of_a_creation_loses_no_link(tmp_path: Path, sync: Sync) -> None:
+    lines = [schema(), Version(1, "a", ("acme",)).line(), state_line(1)]
+    for point in range(1, 60):
+        there, path = world("acme"), tmp_path / f"{point}.db"
+        first = run(lines, there, path, crash_at=point, sync_for=lambda _: sync)
+        run(lines, there, path, sync_for=lambda _: sync)
+        assert linked(there) == {"p1@x.com": {"acme"}}, point
+        if not first.crashed:
+            break
+    assert not first.crashed
+
+
+def test_a_refused_link_of_an_object_that_is_only_created_stays_a_reject_until_it_is_made(tmp_path: Path) -> None:
+    there = world("bad")
+    sync = replace(CREATING, links=(replace(BY_NAME, match=None),))
+    lines = [schema(), Version(1, "a", ("bad",)).line(), state_line(1)]
+    for _ in range(2):
+        run(lines, there, tmp_path / "l.db", sync_for=lambda _: sync)
+        assert len(places.query(tmp_path / "l.db", "select code from rejects")) == 1
+
+
+def test_a_version_that_was_read_after_a_lost_creation_is_written(tmp_path: Path) -> None:
+    sync = Sync("people", "contacts", "email", fields=FIELDS, strategy=replace(MODES["create"], changed=Action.UPDATE))
+    there = world()
+
+    def line(name: str) -> bytes:
+        return Version(1, name, None).line()
+
+    run(
+        [schema(), line("a"), state_line(1)], there, tmp_path / "l.db", crash_at=("applied", 1), sync_for=lambda _: sync
+    )
+    run([schema(), line("b"), state_line(2)], there, tmp_path / "l.db", sync_for=lambda _: sync)
+    assert [o["name"] for o in there.objects.values()] == ["b"]
+
+
+def test_an_object_that_is_made_anew_is_linked_anew(tmp_path: Path) -> None:
+    there = world("acme")
+    run(
+        [schema(), Version(1, "a", ("acme",)).line(), state_line(1)],
+        there,
+        tmp_path / "l.db",
+        sync_for=lambda _: PEOPLE,
+    )
+    there.objects.clear()
+    there.links.clear()
+    run(
+        [schema(), Version(1, "b", ("acme",)).line(), state_line(2)],
+        there,
+        tmp_path / "l.db",
+        sync_for=lambda _: PEOPLE,
+    )
+    assert linked(there) == {"p1@x.com": {"acme"}}
+
+
+def test_rows_that_are_written_on_every_run_are_written_with_links_as_well(tmp_path: Path) -> None:
+    there = world("acme")
+    sync = replace(PEOPLE, strategy=replace(MODES["upsert"], unchanged=Action.UPDATE))
+    lines = [schema(), Version(1, "a", ("acme",)).line(), state_line(1)]
+    run(lines, there, tmp_path / "l.db", sync_for=lambda _: sync)
+    there.objects["1000"]["name"] = "edited"
+    run(lines, there, tmp_path / "l.db", sync_for=lambda _: sync)
+    assert there.objects["1000"]["name"] == "a"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from penstock.modes import Guards
 from penstock.policy import Policy
 from penstock.records import Record, Row, RowKey
 from penstock.retry import RetryPolicy
-from penstock.staging import Stage
+from penstock.staging import Spool, Stage
 from tests.core.sim import SYNC, World, activate_line, record_line, run, schema_line
 
 
@@ -85,3 +86,17 @@ def test_staged_rows_and_removals_enter_as_there_is_room(tmp_path: Path, monkeyp
     ending = run([schema_line(), *lines, activate_line(1)], world, path, sync_for=lambda _: sync, policy=policy)
     assert ending.counts == {"read": 40, "created": 40}
     assert max(held) <= 6 - 1 + 4
+
+
+def test_what_waits_for_a_job_weighs_nothing_once_it_is_taken(tmp_path: Path) -> None:
+    """However the tap wrote it: the record that is kept can be shorter than the line it came in."""
+    spool = Spool()
+    record = {"id": 1, "name": "\u0416" * 50}
+    odd = Row(SYNC, RowKey("[1]"), "", {}, b"", b"", None, record, [Epoch()], weight=len(json.dumps(record)))
+    for _ in range(3):
+        spool.add(odd, 0.0)
+    assert spool.size > 0
+    spool.begin()
+    for _ in range(3):
+        spool.take(1)
+    assert (spool.size, spool.count) == (0, 0)

@@ -136,3 +136,9 @@ class WithJobs(Protocol):
 def jobs_of(destination: object) -> Jobs | None:
     """Return what a destination knows of jobs; None where it knows none."""
     return destination.jobs if isinstance(destination, WithJobs) else None
+
+
+def by_job(destination: object) -> list[Action]:
+    """Return the actions that a destination's jobs can do."""
+    jobs = jobs_of(destination)
+    return [] if jobs is None else [action for action, _ in jobs.takes]

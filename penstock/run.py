@@ -18,7 +18,7 @@ from typing import Protocol
 from requests.auth import AuthBase
 
 from penstock import __version__
-from penstock.bulk import jobs_of
+from penstock.bulk import by_job
 from penstock.checkpoint import Checkpoint
 from penstock.counters import ENDS, told
 from penstock.database import Lock
@@ -311,9 +311,7 @@ class Run:
 
     def _mistakes(self, sync: Sync) -> list[str]:
         try:
-            jobs = jobs_of(self._destination)
-            by_job = [action for action, _ in jobs.takes] if jobs is not None else []
-            check_abilities(sync, self._destination.abilities, by_job)
+            check_abilities(sync, self._destination.abilities, by_job(self._destination))
             if sync.fields is None:  # they are known when the SCHEMA is
                 return []
             return self._overlaps(sync, self._destination.form(sync, None, (), self._ask))

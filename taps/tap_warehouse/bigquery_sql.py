@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tap_warehouse.arrow_lines import Form
 from tap_warehouse.dialect import CommonDialect
+from tap_warehouse.sqltext import only_statement
 from tap_warehouse.warehouse import Column, JsonSchema
 
 if TYPE_CHECKING:
@@ -180,12 +181,4 @@ def form_of(column: Column) -> Form:
 
 def one_query(text: str) -> str | None:
     """Take the semicolon off the end of a query; None where it is empty, or more than one statement."""
-    end, words = None, False
-    for piece in _PIECES.finditer(text):
-        if piece["end"] is not None:
-            end = piece.start() if end is None else end
-        elif piece["blank"] is None:
-            if end is not None:
-                return None
-            words = True
-    return text[:end] if words else None
+    return only_statement(text, _PIECES)

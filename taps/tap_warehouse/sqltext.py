@@ -1,4 +1,4 @@
-"""SQL text of the user's, made fit to stand in parentheses, for warehouses that speak PostgreSQL's SQL."""
+"""SQL text of the user's, made fit to stand in parentheses."""
 
 from __future__ import annotations
 
@@ -19,8 +19,24 @@ _COMMENT = re.compile(r"/\*|\*/")
 _QUERY = ("select", "with", "values", "table", "(")
 
 
+def only_statement(text: str, pieces: re.Pattern[str]) -> str | None:
+    """Return the text up to its semicolon; None where it is empty, or more than one statement.
+
+    `pieces` takes a dialect's SQL apart: a group `blank` for what says nothing, a group `end` for a semicolon.
+    """
+    end, words = None, False
+    for piece in pieces.finditer(text):
+        if piece["end"] is not None:
+            end = piece.start() if end is None else end
+        elif piece["blank"] is None:
+            if end is not None:
+                return None
+            words = True
+    return text[:end] if words else None
+
+
 def one_query(text: str) -> str | None:
-    """Return the text without what follows its query; None where it is not exactly one query.
+    """Do the same for PostgreSQL's SQL, in which comments nest; None as well where the statement is no query.
 
     Comments inside stay, so it may end in one that runs to the end of the line.
     """

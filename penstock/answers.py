@@ -18,11 +18,12 @@ from penstock.batching import halves
 from penstock.errors import BatchRefused, Fault, NoAnswer, Refusal, Stop, Throttled, Unavailable
 from penstock.intake import Intake
 from penstock.modes import Action
+from penstock.opensync import OpenSync
 from penstock.pace import Pace
 from penstock.policy import Policy
 from penstock.records import Again, Batch, Delivered, Destination, Outcome, Rejected, Response, Retry, Row, Unknown
 from penstock.relations import RELATING, after, is_linked
-from penstock.settlement import OpenSync, Settlement
+from penstock.settlement import Settlement
 from penstock.steps import made
 
 POLL = 0.1

@@ -19,10 +19,11 @@ from penstock.intake import Intake
 from penstock.ledger import Ledger
 from penstock.mapping import REMOVED_COLUMN, RecordMapper
 from penstock.modes import REMOVALS
+from penstock.opensync import OpenSync
 from penstock.policy import Policy
 from penstock.records import Record, RowKey
 from penstock.rows import mapped, removal
-from penstock.settlement import OpenSync, Settlement
+from penstock.settlement import Settlement
 from penstock.staging import Stage
 from penstock.steps import NO_OTHER
 
@@ -97,7 +98,7 @@ class Endings:
                 return  # nor may an older, refused version of a held back row go
         yield from self._remove(ending)
         yield from self._replay(ending)
-        if ending.opened.pending and ending.whole and not ending.stopped:
+        if ending.opened.pending and ending.whole and not ending.stopped and not ending.opened.read_again:
             self._settlement.set_pending(ending.opened, None)
 
     def _until_settled(self) -> Iterator[None]:

@@ -14,12 +14,13 @@ from penstock.errors import InvalidRecord
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper, decode_record, encode_payload, fingerprint
 from penstock.modes import REMOVALS, Action
+from penstock.opensync import OpenSync, mark_of
 from penstock.parents import Parents
 from penstock.policy import Policy
 from penstock.records import Batch, Delivered, Destination, KnownRow, Record, Rejected, Row, RowKey, Source
 from penstock.relations import is_linked
 from penstock.rows import claims_its_match, is_delivered, mapped
-from penstock.settlement import OpenSync, Settlement, mark_of
+from penstock.settlement import Settlement
 from penstock.steps import NO_OBJECT, NO_OTHER, dress, in_doubt, is_removal, next_step, want
 
 TOO_LARGE = Rejected("too_large", "the mapped record is larger than one request may be")

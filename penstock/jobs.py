@@ -19,11 +19,12 @@ from penstock.intake import Intake
 from penstock.ledger import Ledger
 from penstock.modes import Action
 from penstock.openjobs import PIECE, OpenJob
+from penstock.opensync import OpenSync
 from penstock.pace import Pace
 from penstock.policy import Policy
 from penstock.records import Delivered, Outcome, Rejected, Request, Response, Retry, Row, Unknown
 from penstock.rows import mapped
-from penstock.settlement import OpenSync, Settlement
+from penstock.settlement import Settlement
 
 LOOKS = 3
 """times that a job is looked for before it is believed not to be there"""

@@ -11,8 +11,8 @@ from penstock.checkpoint import Epoch
 from penstock.joblog import Entry, JobLog, Logged
 from penstock.mapping import RecordMapper
 from penstock.modes import Action
+from penstock.opensync import OpenSync
 from penstock.records import Row
-from penstock.settlement import OpenSync
 from penstock.staging import Texts
 from penstock.tables import as_json
 

@@ -17,10 +17,11 @@ from penstock.intake import Intake
 from penstock.jobs import OpenJobs
 from penstock.modes import Action
 from penstock.openjobs import OpenJob
+from penstock.opensync import OpenSync
 from penstock.policy import Policy
 from penstock.records import Row
 from penstock.rows import mapped
-from penstock.settlement import OpenSync, Settlement
+from penstock.settlement import Settlement
 from penstock.staging import Spool
 
 CHUNK = 500

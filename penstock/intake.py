@@ -346,7 +346,7 @@ class Intake:
             row.fingerprint, row.source_mark = row.fingerprint[:16], None  # so that the next run looks again
             opened.counts["links_skipped"] += 1
             return True
-        by = f"with that {link.match}" if link.match else f"of sync {link.sync} with that key"
+        by = f"with that {link.match}" if link.match else f"of sync {link.sync} with that key whose id is known"
         why = Rejected(NO_OTHER, f"there is no object of {link.object} {by}", f"associate {link.name}")
         opened.excused += 1
         self._settlement.rejected(opened, [(row, why)], "invalid")

@@ -46,7 +46,7 @@ class OpenJob:
         """how the rest of its rows comes to an end, once it is over"""
         self.adopted = False
         self.strange = False
-        """its results have named a row that is none of its own"""
+        """its results cannot be all there is to say: they name a row that is none of its own, or too few"""
         self.unsettled = 0
         """rows that have not come to their end in it"""
         self._log = log
@@ -135,6 +135,11 @@ class OpenJob:
                 for n, entry in enumerate(entries)
             }
         return self._line_of.get(who)
+
+    @property
+    def nameless(self) -> int:
+        """Return how many rows no result has named."""
+        return self._named.count(0)
 
     def unnamed(self, first: int) -> list[int]:
         """Return the rows of a piece that no result has named, and take them as named."""

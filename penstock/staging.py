@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from penstock.checkpoint import Epoch
 from penstock.errors import Fault
-from penstock.records import Row
+from penstock.records import Row, RowKey
 from penstock.tables import as_json
 
 _BUFFER = 1 << 20
@@ -26,7 +26,8 @@ class Stage:
 
     def __init__(self) -> None:
         self.count = 0
-        self.keys: set[str] = set()
+        self.keys: dict[RowKey, bytes] = {}
+        """the newest fingerprint of each row"""
         self._file = _unnamed()
         self._close = weakref.finalize(self, os.close, self._file)
         self._unwritten = bytearray()
@@ -45,7 +46,7 @@ class Stage:
         """
         text = row.record if isinstance(row.record, bytes) else as_json(row.record)
         self._unwritten += text + b"\n"
-        self.keys.add(row.key)
+        self.keys[row.key] = b"" if row.invalid else row.fingerprint
         if row.invalid:
             self._spoilt[self.count] = row
         self.count += 1
@@ -122,7 +123,7 @@ class Spool:
         """Return how many rows wait."""
         return sum(stage.left for stage in self._stages())
 
-    def holds(self, key: str, identity: int) -> bool:
+    def holds(self, key: RowKey, identity: int) -> bool:
         """Tell whether an older version of a row waits, or is in an open job."""
         return any(identity in held for held in self.held) or any(key in stage.keys for stage in self._stages())
 

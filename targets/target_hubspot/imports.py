@@ -79,6 +79,7 @@ class Imports:
 
     limits = LIMITS
     takes = frozenset({(Action.UPSERT, False), (Action.UPDATE, True)})
+    tells_ids = False
     carrying = frozenset({JobStep.CREATE})
     doubtful: Mapping[JobStep, JobStep] = {JobStep.CREATE: JobStep.FIND}
 
@@ -183,9 +184,17 @@ def _polled(job: Job, body: Mapping[str, object]) -> Moved:
     if not (found.isascii() and found.isdigit()) or (state not in RUNNING and state not in ENDED):
         raise NotAccepted("the answer is not about an import")
     if state in ENDED:
-        return Moved(JobStep.RESULTS, f"{state} ", id=found)
+        return Moved(JobStep.RESULTS, f"{state}{_written(body)} ", id=found)
     polls = int(job.place or 0) if job.step is JobStep.POLL else 0
     return Moved(JobStep.POLL, str(polls + 1), id=found, after=min(FIRST_POLL * 2.0**polls, LONGEST_POLL))
+
+
+def _written(body: Mapping[str, object]) -> str:
+    """Return how many records an import says it has written: where its errors are not all there, this tells."""
+    metadata = body.get("metadata")
+    counters = metadata.get("counters") if isinstance(metadata, dict) else None
+    written = counters.get("UNIQUE_OBJECTS_WRITTEN", 0) if isinstance(counters, dict) else None
+    return f":{written}" if isinstance(written, int) else ""
 
 
 def _found(job: Job, body: Mapping[str, object]) -> JobAnswer:
@@ -199,13 +208,16 @@ def _found(job: Job, body: Mapping[str, object]) -> JobAnswer:
 
 def _errors(job: Job, body: Mapping[str, object]) -> Page:
     """Read one page of the lines that were refused. Of an import that was not DONE, the other lines are in doubt."""
-    state = job.place.partition(" ")[0]
+    ended = job.place.partition(" ")[0]
+    state, _, written = ended.partition(":")
     about = _head(job.head)
     ends = [(_who(entry, about), _refused(entry, about)) for entry in _results(body)]
     after = _after(job, body)
     if after:
-        return Page(ends, Moved(JobStep.RESULTS, f"{state} {after}"))
-    return Page(ends, Over(Delivered() if state == "DONE" else Unknown(f"the import ended as {codes.label(state)}")))
+        return Page(ends, Moved(JobStep.RESULTS, f"{ended} {after}"))
+    if state == "DONE":
+        return Page(ends, Over(Delivered(), int(written) if written else None))
+    return Page(ends, Over(Unknown(f"the import ended as {codes.label(state)}")))
 
 
 def _who(entry: Mapping[str, object], about: Head) -> int | str:

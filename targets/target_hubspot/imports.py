@@ -15,10 +15,12 @@ from functools import lru_cache
 
 import msgspec
 
+from penstock.bodies import json_body, objects_in, within
 from penstock.bulk import Absent, Job, JobAnswer, JobLimits, JobStep, Moved, Over, Page
 from penstock.errors import BatchRefused, NotAccepted
 from penstock.modes import Action, Sync
 from penstock.records import Batch, Delivered, Outcome, Rejected, Request, Response, Retry, Row, Unknown
+from penstock.values import quoted_cell
 from target_hubspot import codes
 
 IMPORTS = "/crm/imports/2026-03"
@@ -154,7 +156,7 @@ class Imports:
             if job.step is JobStep.CREATE and response.status == 429 and b'"DAILY"' in response.body:
                 raise BatchRefused("DAILY", "there are no imports left for today")
             raise self._refuse(response, Batch(job.sync, job.action, []))
-        body = _json(response)
+        body = json_body(response)
         if job.step is JobStep.FIND:
             return _found(job, body)
         if job.step is JobStep.RESULTS:
@@ -174,8 +176,7 @@ def _cell(value: str, kind: str) -> str:
     if kind == "datetime":
         moment = datetime.fromisoformat(value.removesuffix("Z")).replace(tzinfo=timezone.utc)
         return str((moment - _EPOCH) // timedelta(milliseconds=1))
-    quoted = value.replace('"', '""')
-    return f'"{quoted}"'
+    return quoted_cell(value)
 
 
 def _polled(job: Job, body: Mapping[str, object]) -> Moved:
@@ -222,13 +223,12 @@ def _errors(job: Job, body: Mapping[str, object]) -> Page:
 
 def _who(entry: Mapping[str, object], about: Head) -> int | str:
     """Name the row of an error: by the cell that identifies it, which a line number does not where cells have lines."""
-    source = entry.get("sourceData")
-    cells = source.get("rowData") if isinstance(source, dict) else None
+    cells = within(entry, "sourceData", "rowData")
     place = next((n for n, (name, _) in enumerate(about.columns) if name == about.key), 0)
     cell = cells[place] if isinstance(cells, list) and len(cells) > place else None
     if isinstance(cell, str) and cell:
         return cell
-    number = source.get("lineNumber") if isinstance(source, dict) else None
+    number = within(entry, "sourceData", "lineNumber")
     return number - 2 if isinstance(number, int) else -1  # the header is line 1
 
 
@@ -247,7 +247,7 @@ def _results(body: Mapping[str, object]) -> list[Mapping[str, object]]:
     found = body.get("results")
     if not isinstance(found, list):
         raise NotAccepted("the answer is no list")
-    return [entry for entry in found if isinstance(entry, dict)]
+    return objects_in(found)
 
 
 def _after(job: Job, body: Mapping[str, object]) -> str:
@@ -258,19 +258,8 @@ def _after(job: Job, body: Mapping[str, object]) -> str:
     paging = body.get("paging")
     if not paging:
         return ""
-    following = paging.get("next") if isinstance(paging, dict) else None
-    after = str(following.get("after") or "") if isinstance(following, dict) else ""
+    after = str(within(body, "paging", "next", "after") or "")
     found = f"&after={after}"
     if not _CURSOR(after) or job.place.endswith(found):
         raise NotAccepted("the answer does not say where it goes on")
     return found
-
-
-def _json(response: Response) -> Mapping[str, object]:
-    try:
-        body = msgspec.json.decode(response.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise NotAccepted("the answer is not JSON") from error
-    if not isinstance(body, dict):
-        raise NotAccepted("the answer is no object")
-    return body

@@ -28,6 +28,10 @@ from penstock.steps import made
 
 POLL = 0.1
 """seconds after which a row that waits for another one is looked at again"""
+SUSPECT = 3
+"""failures of one batch after which its halves are tried apart"""
+ALWAYS_FAILS = "always_fails"
+FAILS = "every request with this row has failed, while others were answered"
 NO_ID = Rejected("no_id", "the destination did not tell the id of the object, so it cannot be linked")
 
 
@@ -136,9 +140,13 @@ class Answers:
 
     def _slow_down(self, opened: OpenSync, batch: Batch, refusal: Throttled) -> Retry:
         opened.counts["throttled"] += 1
-        return Retry(str(refusal), self._pace.throttled(refusal, self.now, batch.rows))
+        after = self._pace.throttled(refusal, self.now, batch.rows)
+        self._out_of_attempts(opened, batch.rows, str(refusal))  # which is nobody's fault in particular
+        return Retry(str(refusal), after)
 
     def _failed(self, batch: Batch) -> None:
+        for row in batch.rows:
+            row.failures += 1
         fault = self._pace.failed(self.now, batch.rows)
         if fault is not None:
             self.stop(fault)
@@ -219,7 +227,9 @@ class Answers:
         """Let rows wait for their next attempt, those of one batch together; end the run when a budget is spent."""
         if not later:
             return
-        if self._out_of_attempts(opened, [row for row, _, _ in later], later[0][1]):
+        worn = any(row.attempts >= self._policy.retry.attempts for row, _, _ in later)
+        if worn or (len(later) > 1 and all(row.failures >= SUSPECT for row, _, _ in later)):
+            self._isolate(opened, [row for row, _, _ in later], later[0][1])
             return
         absurd = self._policy.retry.absurd([told for _, _, told in later])
         if absurd is not None:
@@ -230,8 +240,30 @@ class Answers:
         for row, _, told in later:
             waits.setdefault(told, []).append(row)
         for told, rows in waits.items():
-            wait = self._policy.retry.wait(rows[0].attempts, self._chance, told)
-            self.put_off(rows, self.now + wait)
+            attempt = 1 if rows[0].apart else rows[0].attempts  # it is they that fail, and not the destination
+            self.put_off(rows, self.now + self._policy.retry.wait(attempt, self._chance, told))
+
+    def _isolate(self, opened: OpenSync, rows: list[Row], reason: str) -> None:
+        """Look for the row that makes requests fail. Each half goes apart, and is halved again when it fails as well.
+
+        Failures count as attempts only where another request was answered in between; that may be the other half. So
+        what fails alone, and others do not, is a reject; and while the destination is down nothing is.
+        """
+        if self.stopped is not None:
+            return
+        if len(rows) == 1:
+            self._settlement.rejected(
+                opened, [(rows[0], Rejected(ALWAYS_FAILS, f"{FAILS}; last: {reason}"))], "rejected"
+            )
+            self.judge(opened)
+            return
+        opened.counts["batches_halved"] += 1
+        middle = len(rows) // 2
+        for half in (rows[:middle], rows[middle:]):
+            number = next(self._numbers)
+            for row in half:
+                row.attempts, row.failures, row.apart = self._policy.retry.attempts - 1, 0, number
+            self.put_off(half, self.now)
 
     def _out_of_attempts(self, opened: OpenSync, rows: Sequence[Row], reason: str) -> bool:
         if all(row.attempts < self._policy.retry.attempts for row in rows):

@@ -73,13 +73,13 @@ class Lanes:
         return heads and [head for head in heads if all(self._queues[i][0] is head for i in head.identities)]
 
 
-Where = tuple[str, Action, bool, int]
-"""stream, action, whether the rows are addressed by their ids, the place of the link where it is about one"""
+Where = tuple[str, Action, bool, int, int]
+"""stream, action, whether the rows are addressed by their ids, the place of the link where it is about one, `apart`"""
 
 
 def _where(row: Row) -> Where:
     link = row.link if row.action in RELATING else -1
-    return (row.sync.stream, row.action, row.destination_id is not None, link)
+    return (row.sync.stream, row.action, row.destination_id is not None, link, row.apart)
 
 
 def _size(row: Row) -> int:

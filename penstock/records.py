@@ -72,6 +72,10 @@ class Row(msgspec.Struct, eq=False):
     created: bool | None = None
     """and has been created by that"""
     attempts: int = 0
+    failures: int = 0
+    """requests with it and the same other rows that have failed, whether they count as its attempts or not"""
+    apart: int = 0
+    """travels with none but rows of the same number: the requests that had it have failed again and again"""
     identities: tuple[str, ...] = ()
     sealed: bool = False
     weight: int = 0

@@ -25,7 +25,7 @@ from penstock.policy import Policy
 from penstock.records import Record, RowKey
 from penstock.rows import mapped, removal
 from penstock.settlement import Settlement
-from penstock.staging import Stage
+from penstock.staging import Stage, restored
 from penstock.steps import NO_OTHER
 
 CHUNK = 500
@@ -111,18 +111,14 @@ class Endings:
             yield
 
     def _send_staged(self, ending: _Ending, stage: Stage) -> Iterator[None]:
-        opened, mapper = ending.opened, ending.mapper
+        opened = ending.opened
         guarded = self._judge_changes(ending, stage)
         if guarded is not None:
             self._trip(ending, guarded, stage.count)
         else:
             while stage.left:
                 yield from self._until_room()
-                rows = [
-                    spoilt or mapped(opened.sync, mapper, mapper.peek(text), epoch)
-                    for text, epoch, spoilt in stage.take(CHUNK)
-                ]
-                self._intake.take(opened, rows, self._now)
+                self._intake.take(opened, restored(opened.sync, stage.take(CHUNK)), self._now)
             yield from self._until_settled()
         stage.discard()
 

@@ -251,7 +251,7 @@ class Intake:
         ahead.payload, ahead.body = payload, body
         ahead.fingerprint = row.fingerprint if same else fingerprint(body, links)
         ahead.source_mark = row.source_mark if same else None
-        ahead.record = {**ahead.record, **row.record}
+        ahead.record, ahead.mapper = {**ahead.record, **row.record}, row.mapper
         ahead.epochs += row.epochs
         return True
 

@@ -16,6 +16,7 @@ from penstock.modes import Action, FieldRule, Json, Link, Sync
 if TYPE_CHECKING:
     from penstock.checkpoint import Epoch
     from penstock.errors import InvalidRecord
+    from penstock.mapping import RecordMapper
 
 Record = dict[str, object]
 Payload = dict[str, object]
@@ -41,6 +42,8 @@ class Row(msgspec.Struct, eq=False):
     record: Record | bytes
     """the source record; as its text where that could not be parsed"""
     epochs: list[Epoch]
+    mapper: RecordMapper | None = None
+    """by which it was mapped: a SCHEMA in mid-stream brings another one"""
     known: KnownRow | None = None
     destination_id: str | None = None
     invalid: InvalidRecord | None = None
@@ -73,7 +76,9 @@ class Row(msgspec.Struct, eq=False):
     """and has been created by that"""
     attempts: int = 0
     failures: int = 0
-    """requests with it and the same other rows that have failed, whether they count as its attempts or not"""
+    """requests with it that have failed"""
+    strikes: int = 0
+    """those of them before which another request was answered"""
     apart: int = 0
     """travels with none but rows of the same number: the requests that had it have failed again and again"""
     identities: tuple[str, ...] = ()
@@ -139,6 +144,8 @@ class Batch:
     """bytes of payload"""
     opened_at: float = 0.0
     intent: int | None = None
+    failed: bool = False
+    """its request got no answer, or one that says nothing of its rows"""
 
     @property
     def link(self) -> Link:

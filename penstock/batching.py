@@ -73,13 +73,9 @@ class Lanes:
         return heads and [head for head in heads if all(self._queues[i][0] is head for i in head.identities)]
 
 
-Where = tuple[str, Action, bool, int, int]
-"""stream, action, whether the rows are addressed by their ids, the place of the link where it is about one, `apart`"""
-
-
-def _where(row: Row) -> Where:
-    link = row.link if row.action in RELATING else -1
-    return (row.sync.stream, row.action, row.destination_id is not None, link, row.apart)
+Where = tuple[str, Action, bool, int, str, int]
+"""stream, action, whether the rows are addressed by their ids, the place of the link where it is about one, the other
+object where a request names it alone, `apart`"""
 
 
 def _size(row: Row) -> int:
@@ -94,10 +90,20 @@ class Batcher:
         self._max_age = max_age
         self._open: dict[Where, Batch] = {}
 
+    def _where(self, row: Row) -> Where:
+        link = row.link if row.action in RELATING else -1
+        other = row.other if self._shared(row) else ""
+        return (row.sync.stream, row.action, row.destination_id is not None, link, other, row.apart)
+
+    def _shared(self, row: Row) -> int:
+        """Return how many rows may share a request that names one other object; 0 where this is no such request."""
+        tied = self._limits.one_other and row.action in (Action.LINK, Action.UNLINK)
+        return self._limits.one_other.get(row.sync.links[row.link].object, 0) if tied else 0
+
     def add(self, row: Row, now: float) -> list[Batch]:
         """Put a row into the open batch of its sync and action; return the batches that are full by it."""
         full: list[Batch] = []
-        where = _where(row)
+        where = self._where(row)
         batch = self._open.get(where)
         if batch and batch.size + _size(row) > self._limits.body_bytes:
             full.append(self._seal(where))
@@ -106,13 +112,13 @@ class Batcher:
             batch = self._open[where] = Batch(row.sync, row.action, [], opened_at=now)
         batch.rows.append(row)
         batch.size += _size(row)
-        if len(batch.rows) >= self._limits.rows_of.get(row.action, self._limits.rows):
+        if len(batch.rows) >= (self._shared(row) or self._limits.rows_of.get(row.action, self._limits.rows)):
             full.append(self._seal(where))
         return full
 
     def fits(self, row: Row, more: int) -> bool:
         """Tell whether an unsealed row may grow by so many bytes where it is."""
-        batch = self._open.get(_where(row))
+        batch = self._open.get(self._where(row))
         if batch is None or row.action in RELATING or not any(r is row for r in batch.rows):
             return True
         if batch.size + more > self._limits.body_bytes:

@@ -241,6 +241,9 @@ class Limits:
     """seconds"""
     rows_of: Mapping[Action, int] = field(default_factory=dict)
     """rows that a request of an action may hold, where that is another number"""
+    one_other: Mapping[str, int] = field(default_factory=dict)
+    """rows that a request of LINK or UNLINK may hold which names one object of these alone, and many rows to link with
+    it, such as a tag; by the link's object"""
     budgets: Mapping[Action, Budgeted] = field(default_factory=dict)
     """limits of their own that requests of an action have, beside the one of all; looked up for each request, because
     a destination learns from its syncs what it needs"""
@@ -308,6 +311,8 @@ class Abilities:
     """those that change nothing when they are repeated"""
     by_match: frozenset[Action]
     """those that need no destination id"""
+    after_look: frozenset[Action] = frozenset()
+    """those that make an object, once a look has found none"""
 
 
 class Destination(Protocol):

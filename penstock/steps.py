@@ -33,8 +33,10 @@ def want(row: Row) -> Action:
 def next_step(row: Row, can: Abilities) -> Action:
     """Return the request that a row needs next. NOTHING where none is left to make: see `absent` and its id for why."""
     wanted = row.wanted
-    if wanted in (Action.NOTHING, Action.APPEND):
+    if wanted is Action.NOTHING:
         return wanted
+    if wanted is Action.APPEND:
+        return relations.before(row) or wanted
     if relations.is_linked(row):
         step = relations.next_step(row)
         if step is not None:
@@ -43,7 +45,7 @@ def next_step(row: Row, can: Abilities) -> Action:
     if row.destination_id is not None:
         return _by_id(row, request)
     if row.absent:
-        makes = wanted in (Action.UPSERT, Action.CREATE) and wanted in can.by_match
+        makes = wanted in (Action.UPSERT, Action.CREATE) and (wanted in can.by_match or wanted in can.after_look)
         return wanted if makes else Action.NOTHING
     return Action.FIND if must_look(row, request, can) else request
 

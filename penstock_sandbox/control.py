@@ -14,6 +14,7 @@ from starlette.routing import Route
 from penstock_sandbox.faults import Fault
 from penstock_sandbox.hubspot import canned, errors, imports, plane
 from penstock_sandbox.hubspot.portal import Shelf
+from penstock_sandbox.intercom.control import ACTIONS as INTERCOM_ACTIONS
 from penstock_sandbox.provenance import BEHAVIOURS, counts
 from penstock_sandbox.salesforce import errors as salesforce_errors
 from penstock_sandbox.salesforce.control import ACTIONS as SALESFORCE_ACTIONS
@@ -169,6 +170,7 @@ ACTIONS: list[tuple[str, str, Action]] = [
     ("GET", "/stats", _stats),
     ("GET", "/behaviours", _behaviours),
     *((method, f"/salesforce{path}", action) for method, path, action in SALESFORCE_ACTIONS),
+    *((method, f"/intercom{path}", action) for method, path, action in INTERCOM_ACTIONS),
 ]
 
 

@@ -115,6 +115,41 @@ class SalesforceSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=Tru
     """Whether Bulk 2.0 results are in another order than the upload."""
 
 
+class IntercomSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Limits of the simulated workspace, and a switch per disputed behaviour (the default is the stricter reading)."""
+
+    region: Literal["US", "EU", "AU"] = "US"
+    """Where the workspace lives; at the hosts of the other regions its tokens are unknown."""
+    time_zone: str = "America/Los_Angeles"
+    """The workspace's, in which searches for dates count days."""
+    default_version: str = "2.8"
+    """The version of requests that name none: the app's own setting."""
+    per_ten_seconds: int = 1667
+    """Calls of an app in a window of ten seconds, a sixth of 10,000."""
+    workspace_per_ten_seconds: int = 4167
+    """Calls of all apps of the workspace in a window, a sixth of 25,000."""
+    other_apps: int = 0
+    """Calls that other apps of the workspace make in every window."""
+    search_lag: float = 60.0
+    """Seconds until a write is found by search; reading by id or external id sees it at once."""
+    unique_email: bool = True
+    """Whether the address of a user is refused to another user; Intercom's staff says it is not unique."""
+    archived_contacts: Literal["hidden", "writable"] = "hidden"
+    """Whether an archived contact is 404 until it is unarchived, or can be read and written by id."""
+    wrong_type: Literal["refuse", "coerce"] = "refuse"
+    """What a value of another type than its field does."""
+    request_ids: Literal["mixed", "uuid"] = "mixed"
+    """Whether the `request_id` of errors takes every form that was seen."""
+    event_memory: float | None = None
+    """Seconds for which an event is remembered, so that its repetition is dropped; None is for ever, 0 not at all."""
+    bulk_seconds: float = 2.0
+    """How long a bulk job runs after its last task came in."""
+    bulk_fate: Literal["done", "stuck"] = "done"
+    """Whether bulk jobs end."""
+    bulk_items: int = 100
+    """Most items of a bulk request; a later client says 1,000 for some."""
+
+
 class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Settings of the whole sandbox."""
 
@@ -127,15 +162,16 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     history: Literal["full", "keys"] = "full"
     hubspot: HubSpotSettings = msgspec.field(default_factory=HubSpotSettings)
     salesforce: SalesforceSettings = msgspec.field(default_factory=SalesforceSettings)
+    intercom: IntercomSettings = msgspec.field(default_factory=IntercomSettings)
 
     def patched(self, patch: dict[str, object]) -> "Settings":
-        """Return a copy with some values replaced; `hubspot` and `salesforce` are merged, not replaced.
+        """Return a copy with some values replaced; those of one vendor are merged, not replaced.
 
         Raises msgspec.ValidationError for an unknown name or a wrong type.
         """
         merged: dict[str, object] = {**msgspec.structs.asdict(self), **patch}
-        for vendor, have in (("hubspot", self.hubspot), ("salesforce", self.salesforce)):
-            part = patch.get(vendor)
+        for vendor in ("hubspot", "salesforce", "intercom"):
+            have, part = getattr(self, vendor), patch.get(vendor)
             if isinstance(part, dict):
                 merged[vendor] = {**msgspec.structs.asdict(have), **part}
         return msgspec.convert(msgspec.to_builtins(merged), Settings)

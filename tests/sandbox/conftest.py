@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from penstock_sandbox.server import running
+from tests.sandbox.intercom import Inbox
 from tests.sandbox.salesforce import Org
 
 if TYPE_CHECKING:
@@ -66,3 +67,10 @@ def org(sandbox: Sandbox) -> Iterator[Org]:
     org = Org(sandbox)
     yield org
     org.http.close()
+
+
+@pytest.fixture
+def inbox(sandbox: Sandbox) -> Iterator[Inbox]:
+    inbox = Inbox(sandbox)
+    yield inbox
+    inbox.http.close()

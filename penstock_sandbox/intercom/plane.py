@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from penstock_sandbox.intercom import contacts
+from penstock_sandbox.intercom import companies, contacts
 from penstock_sandbox.intercom.access import SANDBOX_PREFIX, Token
 from penstock_sandbox.intercom.memory import Admin, Attribute, Segment, Subscription
 from penstock_sandbox.intercom.values import text_of
 from penstock_sandbox.intercom.workspace import Doing, ObjectType
 
 if TYPE_CHECKING:
-    from penstock_sandbox.intercom.memory import Contact
+    from penstock_sandbox.intercom.memory import Company, Contact
     from penstock_sandbox.intercom.workspace import Workspace
 
 
@@ -80,9 +80,10 @@ def seed(workspace: Workspace, body: bytes, now: float) -> dict[str, object]:
         workspace.object_types[kind.name] = ObjectType(kind.name, kind.attributes)
     workspace.admins.update({admin.id: admin for admin in asked.admins})
     workspace.subscriptions.update({each.id: each for each in asked.subscriptions})
+    made = [_company(doing, row) for row in asked.companies]
     ids = [_contact(doing, row) for row in asked.contacts]
     workspace.segments.update({each.id: each for each in asked.segments})
-    return {"ids": ids, "companies": []}
+    return {"ids": ids, "companies": made}
 
 
 def _define(workspace: Workspace, each: SeedAttribute, now: int) -> None:
@@ -91,11 +92,21 @@ def _define(workspace: Workspace, each: SeedAttribute, now: int) -> None:
     workspace.attributes.add(made, now)
 
 
+def _company(doing: Doing, row: dict[str, object]) -> str:
+    written = companies.read(doing.workspace, row, keyed=True)
+    return companies.insert(doing, str(row["company_id"]), written, noted=False).id
+
+
 def _contact(doing: Doing, row: dict[str, object]) -> str:
     archived = row.pop("archived", False) is True
-    row.pop("companies", [])
+    attached = msgspec.convert(row.pop("companies", []), list[str])
     given = contacts.read(doing.workspace, row, creating=True)
     made = contacts.insert(doing, given, given.role or "user", noted=False)
+    for company_id in attached:
+        company = doing.workspace.company(company_id)
+        if company is None:
+            raise ValueError(f"there is no company {company_id}")
+        made.companies[company.id] = company.contacts[made.id] = doing.stamp()
     made.archived = archived
     return made.id
 
@@ -152,6 +163,8 @@ def objects(workspace: Workspace, kind: str, archived: bool) -> dict[str, object
     match kind:
         case "contacts":
             rows = [_shown(workspace, each) for each in workspace.people.oldest_first() if each.archived is archived]
+        case "companies":
+            rows = [_company_shown(workspace, each) for each in workspace.companies.values()]
         case _:
             raise ValueError(f"there are no {kind}")
     return {"objects": rows}
@@ -170,6 +183,18 @@ def _shown(workspace: Workspace, contact: Contact) -> dict[str, object]:
         "subscriptions": list(contact.consents),
     }
     return record(contact.id, contact.created, contact.updated, values, contact.archived)
+
+
+def _company_shown(workspace: Workspace, company: Company) -> dict[str, object]:
+    values: dict[str, object] = {
+        "company_id": company.company_id,
+        "plan": company.plan,
+        **company.fields,
+        **{f"custom_attributes.{name}": value for name, value in company.custom.items()},
+        "contacts": list(company.contacts),
+        "tags": [workspace.tags[each].name for each in company.tags],
+    }
+    return record(company.id, company.created, company.updated, values)
 
 
 def record(

@@ -20,12 +20,18 @@ from penstock_sandbox.faults import CONTROL_PREFIX
 from penstock_sandbox.gate import Gate
 from penstock_sandbox.handle import Sandbox
 from penstock_sandbox.hubspot import wire
+from penstock_sandbox.intercom import wire as intercom_wire
 from penstock_sandbox.page import render
 from penstock_sandbox.protocol import breakable
+from penstock_sandbox.salesforce import wire as salesforce_wire
 from penstock_sandbox.settings import Settings
 from penstock_sandbox.world import World
 
-HUBSPOT_PREFIX = "/hubspot"
+HUBSPOT_PREFIX, SALESFORCE_PREFIX = "/hubspot", "/salesforce"
+SALESFORCE_ROOTS = ("/services", "/id")
+"""Where Salesforce lives without a prefix, for clients that know a host and no path before theirs."""
+INTERCOM_PREFIXES = {"/intercom": "US", "/intercom-eu": "EU", "/intercom-au": "AU"}
+"""One host per region; a workspace lives in one of them."""
 START_SECONDS = 10.0
 
 
@@ -38,11 +44,24 @@ def application(world: World) -> ASGIApp:
     def hubspot(call: Call) -> Answer:
         return wire.respond(world.hubspot, call)
 
+    def salesforce(call: Call) -> Answer:
+        return salesforce_wire.respond(world.salesforce, call)
+
+    def intercom(region: str, call: Call) -> Answer:
+        return intercom_wire.respond(world.intercom, call, region)
+
+    at_root = Gate(world, "", salesforce, b"[]")
     return Starlette(
         routes=[
             Route("/", page),
             Mount(CONTROL_PREFIX, routes=control_routes(world)),
             Mount(HUBSPOT_PREFIX, app=Gate(world, HUBSPOT_PREFIX, hubspot)),
+            Mount(SALESFORCE_PREFIX, app=Gate(world, SALESFORCE_PREFIX, salesforce, b"[]")),
+            *(
+                Mount(prefix, app=Gate(world, prefix, partial(intercom, region), b'{"type":"list","data":[]}'))
+                for prefix, region in INTERCOM_PREFIXES.items()
+            ),
+            *(Mount(root, app=at_root) for root in SALESFORCE_ROOTS),
         ]
     )
 

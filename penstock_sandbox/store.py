@@ -12,7 +12,19 @@ from typing import Literal
 
 import msgspec
 
-Action = Literal["create", "update", "archive", "merge", "purge", "associate", "dissociate", "join", "leave", "event"]
+Action = Literal[
+    "create",
+    "update",
+    "archive",
+    "unarchive",
+    "merge",
+    "purge",
+    "associate",
+    "dissociate",
+    "join",
+    "leave",
+    "event",
+]
 
 
 class Record(msgspec.Struct, gc=False, eq=False):

@@ -1,0 +1,1 @@
+"""Intercom, simulated: contacts, companies, attributes, tags, events, custom objects."""

@@ -33,7 +33,6 @@ STILL_ARCHIVED = Rejected(
 )
 MERGED = Rejected("contact_merged", codes.SENTENCES["contact_merged"])
 SHAPE = Shape.of(CONTACT)
-_NO_LEAD = frozenset({"role"})
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,10 @@ class Contacts:
             return Request("POST", path("/contacts/{}/unarchive", contact))
         if action is Action.UPDATE:
             # A user is never made a lead again; a lead becomes a user.
-            leaves_out = _NO_LEAD if row.payload.get("role") == "lead" else frozenset()
-            return Request("PUT", path("/contacts/{}", contact), SHAPE.body(row.body, leaves_out | {"id"}))
+            leaves_out = {"id", "role"} if row.payload.get("role") == "lead" else {"id"}
+            if self.newest and self.match == "email" and not row.former:
+                leaves_out.add("email")  # of several that have it, Intercom might take it for a conflict
+            return Request("PUT", path("/contacts/{}", contact), SHAPE.body(row.body, frozenset(leaves_out)))
         return Request("POST", "/contacts", SHAPE.body(row.body))
 
     def _find(self, row: Row) -> Request:

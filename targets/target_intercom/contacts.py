@@ -114,7 +114,7 @@ class Contacts:
         elif batch.action is Action.FIND:
             outcome = self._found(response, batch)
         elif response.status == 410:
-            outcome = self._moved(response, row, mark, batch.action)
+            outcome = self._moved(response, batch)
         elif is_absent(response):
             outcome = _absent(row, batch.action)
         elif response.status == 409:
@@ -209,13 +209,21 @@ class Contacts:
             return Again(TAKEN + known if self.verifies else known, "the search does not show it yet")
         return NEVER_TOLD if row.destination_id is not None else Again(None, "no contact was found")
 
-    def _moved(self, response: Response, row: Row, mark: str, action: Action) -> Outcome:
-        if action in REMOVALS:
+    @staticmethod
+    def _moved(response: Response, batch: Batch) -> Outcome:
+        """Follow a contact that was merged away, once."""
+        [row] = batch.rows
+        if "contact_merged" not in codes.code_names(error_body(response)):
+            raise refusal(response, batch)
+        if batch.action in REMOVALS:
             return Delivered()  # the contact that the row was is there no more; the one it went into is another's
         link = _CANONICAL(response.headers.get("link", ""))
-        if "contact_merged" not in codes.code_names(error_body(response)) or link is None or mark == MOVED:
-            return MERGED
-        return Again(MOVED + link[1], "it was merged into this one", row.holds)
+        mark, _ = marked(row)
+        return (
+            MERGED
+            if link is None or mark == MOVED
+            else Again(MOVED + link[1], "it was merged into this one", row.holds)
+        )
 
 
 def marked(row: Row) -> tuple[str, str]:

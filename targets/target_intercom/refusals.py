@@ -50,7 +50,7 @@ def until_reset(headers: Mapping[str, str]) -> float | None:
     """Return the seconds until the window ends, by the answer's own clock where it tells it; None for nonsense."""
     named = _named(headers)
     text = headers.get("x-ratelimit-reset", "")
-    if not text.isdecimal() or len(text) > 15:
+    if named is not None or not text.isdecimal() or len(text) > 15:
         return named
     ahead = float(text) - _now(headers)
     return max(ahead, 0.5) if -2.0 <= ahead <= BELIEVED else named

@@ -45,11 +45,11 @@ OWN: Mapping[str, Mapping[str, Convert]] = {
     },
 }
 """what can be written of Intercom's own attributes (documented)"""
-NULLABLE = frozenset(
-    {"name", "phone", "avatar", "signed_up_at", "last_seen_at", "owner_id", "unsubscribed_from_emails"}
-)
-"""a contact's own attributes that null empties (documented); of others, custom ones"""
-KEYS = frozenset({"id", "external_id", "email", "company_id"})
+NULLABLE: Mapping[str, frozenset[str]] = {
+    CONTACT: frozenset(OWN[CONTACT]) - {"external_id", "email", "role"},
+    COMPANY: frozenset(OWN[COMPANY]) - {"company_id"},
+}
+"""what null empties: documented for contacts, assumed of companies, where a refusal would show that it does not"""
 _NAMED = re.compile(r"[A-Za-z0-9_ -]{1,190}").fullmatch
 _raw = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
@@ -186,7 +186,7 @@ class Shape:
     @classmethod
     def of(cls, model: str) -> Shape:
         """Return that of a model."""
-        return cls(frozenset(OWN[model]), NULLABLE if model == CONTACT else frozenset())
+        return cls(frozenset(OWN[model]), NULLABLE[model])
 
     @staticmethod
     def plain(field: str) -> str:

@@ -35,7 +35,8 @@ class IntercomAdapter(Adapter):
     name = "target-intercom"
     batch = 4
     """one, in truth; the suite takes parts of a batch"""
-    in_flight = 64
+    in_flight = 256
+    """64 requests, in such batches"""
     limit = 60.0
     """where a 429 says nothing, a window of ten seconds is waited"""
     exclusive = True

@@ -44,6 +44,10 @@ def _objects(world: World, request: Request, _body: bytes) -> object:
     return plane.objects(world.intercom, request.path_params["type"], archived)
 
 
+def _events(world: World, _request: Request, _body: bytes) -> object:
+    return plane.events(world.intercom)
+
+
 ACTIONS: list[tuple[str, str, Action]] = [
     ("POST", "/seed", _seed),
     ("POST", "/alter", _alter),
@@ -52,4 +56,5 @@ ACTIONS: list[tuple[str, str, Action]] = [
     ("POST", "/merge", _merge),
     ("POST", "/traffic", _traffic),
     ("GET", "/objects/{type}", _objects),
+    ("GET", "/events", _events),
 ]

@@ -38,7 +38,7 @@ def upsert(doing: Doing, type_name: str, body: dict[str, object]) -> Instance:
     if key is None or key == "":
         raise errors.RefusalError(400, "parameter_missing", "external_id is required", "external_id")
     custom = _custom(of, body.get("custom_attributes"), coerce)
-    times = {
+    times: dict[str, Value] = {
         name: values.read(name, "datetime", body[name], coerce)
         for name in ("external_created_at", "external_updated_at")
         if name in body

@@ -1,6 +1,6 @@
 """The endpoints, each in the module of what it is about."""
 
-from penstock_sandbox.intercom.routes import account, additions, attributes, companies, contacts, tags
+from penstock_sandbox.intercom.routes import account, additions, attributes, bulk, companies, contacts, tags
 from penstock_sandbox.intercom.routing import Route
 
 ROUTES: list[Route] = [
@@ -10,4 +10,5 @@ ROUTES: list[Route] = [
     *companies.ROUTES,
     *tags.ROUTES,
     *additions.ROUTES,
+    *bulk.ROUTES,
 ]

@@ -14,6 +14,8 @@ from starlette.routing import Route
 from penstock_sandbox.faults import Fault
 from penstock_sandbox.hubspot import canned, errors, imports, plane
 from penstock_sandbox.hubspot.portal import Shelf
+from penstock_sandbox.intercom import canned as intercom_canned
+from penstock_sandbox.intercom import errors as intercom_errors
 from penstock_sandbox.intercom.control import ACTIONS as INTERCOM_ACTIONS
 from penstock_sandbox.provenance import BEHAVIOURS, counts
 from penstock_sandbox.salesforce import errors as salesforce_errors
@@ -29,7 +31,13 @@ class Move(msgspec.Struct, forbid_unknown_fields=True):
 
 
 Action = Callable[[World, Request, bytes], object]
-REFUSALS = (msgspec.MsgspecError, ValueError, errors.RefusalError, salesforce_errors.RefusalError)
+REFUSALS = (
+    msgspec.MsgspecError,
+    ValueError,
+    errors.RefusalError,
+    salesforce_errors.RefusalError,
+    intercom_errors.RefusalError,
+)
 
 
 def _reset(world: World, _request: Request, _body: bytes) -> object:
@@ -100,7 +108,7 @@ def _faults_of(body: bytes) -> list[Fault]:
 
 def _worded(fault: Fault) -> Fault:
     """Give a fault the vendor's answer that it names."""
-    known = canned.answers()
+    known: dict[str, tuple[int, bytes, dict[str, str]]] = {**canned.answers(), **intercom_canned.answers()}
     if fault.answer not in known or fault.kind != "status":
         raise ValueError(f"kind status has the answers {', '.join(known)}; not {fault.answer!r}")
     status, body, headers = known[fault.answer]
@@ -128,7 +136,7 @@ def _clear_faults(world: World, _request: Request, _body: bytes) -> object:
 
 
 def _history(world: World, request: Request, _body: bytes) -> object:
-    imports.advance(world.hubspot, world.clock.now())
+    world.advance()
     limit = request.query_params.get("limit")
     writes = world.history.after(int(request.query_params.get("after", "0")), None if limit is None else int(limit))
     return {"writes": writes, "last": len(world.history)}

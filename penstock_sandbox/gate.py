@@ -141,9 +141,11 @@ def _edited(body: bytes, fault: Fault) -> bytes:
         header, *lines = body.splitlines(keepends=True)
         return b"".join([header, *_rows(lines, fault)])
     content = msgspec.json.decode(body, type=dict[str, object])
-    results, failed = content.get("results"), content.get("errors")
-    if isinstance(results, list):
-        content["results"] = _rows(results, fault)
+    failed = content.get("errors")
+    for name in ("results", "data"):
+        results = content.get(name)
+        if isinstance(results, list):
+            content[name] = _rows(results, fault)
     if isinstance(failed, list) and fault.kind == "strip_context":
         content["errors"] = [{name: each[name] for name in each if name != "context"} for each in failed]
     return msgspec.json.encode(content)

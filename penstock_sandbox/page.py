@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from itertools import islice
 
-from penstock_sandbox.hubspot import imports
 from penstock_sandbox.hubspot.portal import Portal, Shelf
+from penstock_sandbox.intercom.tables import tables as intercom_tables
 from penstock_sandbox.world import World
 
 CONTACTS = ("email", "firstname", "lastname", "company", "lifecyclestage", "plan", "lead_score", "monthly_spend")
@@ -19,8 +19,10 @@ STYLE = (
 def render(world: World) -> str:
     """Return the page: counters, and a table of each kind of thing, 200 rows at most. Every value is escaped."""
     portal = world.hubspot
-    imports.advance(portal, world.clock.now())
+    world.advance()
     tables = "".join(section for section in _sections(portal) if section)
+    intercom = "".join(_table(*each) for each in intercom_tables(world.intercom))
+    tables += f"<h1>Intercom</h1>{intercom}" if intercom else ""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Penstock sandbox</title>'
         f"<style>{STYLE}</style></head><body><h1>HubSpot</h1>"

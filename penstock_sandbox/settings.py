@@ -144,8 +144,8 @@ class IntercomSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
     """Seconds for which an event is remembered, so that its repetition is dropped; None is for ever, 0 not at all."""
     bulk_seconds: float = 2.0
     """How long a bulk job runs after its last task came in."""
-    bulk_fate: Literal["done", "stuck"] = "done"
-    """Whether bulk jobs end."""
+    bulk_fate: Literal["done", "errors", "stuck"] = "done"
+    """What becomes of bulk jobs: `errors` refuse an item of every task, `stuck` ones never end."""
     bulk_items: int = 100
     """Most items of a bulk request; a later client says 1,000 for some."""
 

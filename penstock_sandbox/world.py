@@ -6,8 +6,9 @@ import msgspec
 
 from penstock_sandbox.clock import Clock
 from penstock_sandbox.faults import Faults
-from penstock_sandbox.hubspot import plane
+from penstock_sandbox.hubspot import imports, plane
 from penstock_sandbox.hubspot.portal import Portal
+from penstock_sandbox.intercom import bulk
 from penstock_sandbox.intercom import plane as intercom_plane
 from penstock_sandbox.intercom.workspace import Workspace
 from penstock_sandbox.salesforce import plane as salesforce_plane
@@ -46,6 +47,11 @@ class World:
         self.intercom.configure(settings)
         self.settings = settings
         self.history.full = settings.history == "full"
+
+    def advance(self) -> None:
+        """Do what jobs have to do by now."""
+        imports.advance(self.hubspot, self.clock.now())
+        bulk.advance(self.intercom, self.clock.now())
 
     def alter(self, change: msgspec.Raw) -> None:
         """Change an account in the middle of a run, as a fault asks.

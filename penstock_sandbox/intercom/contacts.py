@@ -76,7 +76,15 @@ def read(workspace: Workspace, body: dict[str, object], creating: bool) -> Given
     if owner is not None and str(owner) not in workspace.admins:
         raise errors.invalid("The owner specified is not a member of the workspace", "owner_id")
     custom = workspace.attributes.read("contact", body.get("custom_attributes"), coerce)
+    _check_references(workspace, custom)
     return Given(str(role) if role else None, keys["external_id"], email, fields, custom)
+
+
+@assumed("A reference to an instance that is not there is 400 parameter_invalid", "not described")
+def _check_references(workspace: Workspace, custom: dict[str, Value]) -> None:
+    for name, value in custom.items():
+        if isinstance(value, list) and not all(each in workspace.instances for each in value):
+            raise errors.invalid(f"{name} names an instance that does not exist", name)
 
 
 @recorded("external_id is unique among all contacts, archived ones too", REPORTS)

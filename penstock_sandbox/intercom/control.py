@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from penstock_sandbox.intercom import plane
+from penstock_sandbox.intercom import bulk, plane
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -40,8 +40,13 @@ def _traffic(world: World, _request: Request, body: bytes) -> object:
 
 
 def _objects(world: World, request: Request, _body: bytes) -> object:
+    bulk.advance(world.intercom, world.clock.now())
     archived = request.query_params.get("archived") == "true"
     return plane.objects(world.intercom, request.path_params["type"], archived)
+
+
+def _events(world: World, _request: Request, _body: bytes) -> object:
+    return plane.events(world.intercom)
 
 
 ACTIONS: list[tuple[str, str, Action]] = [
@@ -52,4 +57,5 @@ ACTIONS: list[tuple[str, str, Action]] = [
     ("POST", "/merge", _merge),
     ("POST", "/traffic", _traffic),
     ("GET", "/objects/{type}", _objects),
+    ("GET", "/events", _events),
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from penstock_sandbox.intercom.access import DEFAULT_TOKEN
+from penstock_sandbox.intercom.memory import Event
 from penstock_sandbox.store import Record
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 class _Objects(msgspec.Struct):
     objects: list[Record]
+
+
+class _Events(msgspec.Struct):
+    events: list[Event]
 
 
 class Seeded(msgspec.Struct):
@@ -45,12 +50,17 @@ class IntercomHandle:
     def objects(self, kind: str = "contacts", archived: bool = False) -> list[Record]:
         """Return what is stored, in the order in which it was made.
 
-        Kinds are contacts, companies, tags, notes, events and custom object types by name. Custom attributes are
+        Kinds are contacts, companies, tags, notes and custom object types by name. Custom attributes are
         `custom_attributes.NAME`; a contact's `companies` are company_ids, its `tags` names, joined by `;`.
         """
         query = "?archived=true" if archived else ""
         found: _Objects = self._call("GET", f"/intercom/objects/{kind}{query}", None, _Objects)
         return found.objects
+
+    def events(self) -> list[Event]:
+        """Return every event that was sent, in order; `dropped` says why one was not kept."""
+        found: _Events = self._call("GET", "/intercom/events", None, _Events)
+        return found.events
 
     def alter(self, attribute: str, **change: object) -> None:
         """Archive a custom attribute (`archive=True`), or give it other `options`."""

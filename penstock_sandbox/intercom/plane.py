@@ -13,7 +13,9 @@ from penstock_sandbox.intercom.values import text_of
 from penstock_sandbox.intercom.workspace import Doing, ObjectType
 
 if TYPE_CHECKING:
-    from penstock_sandbox.intercom.memory import Company, Contact
+    from collections.abc import Iterable
+
+    from penstock_sandbox.intercom.memory import Company, Contact, Instance
     from penstock_sandbox.intercom.workspace import Workspace
 
 
@@ -160,14 +162,34 @@ def traffic(workspace: Workspace, body: bytes, now: float) -> dict[str, object]:
 
 def objects(workspace: Workspace, kind: str, archived: bool) -> dict[str, object]:
     """Return what is stored of a kind, in the order in which it was made; values are text."""
+    rows: Iterable[dict[str, object]]
     match kind:
         case "contacts":
-            rows = [_shown(workspace, each) for each in workspace.people.oldest_first() if each.archived is archived]
+            rows = (_shown(workspace, each) for each in workspace.people.oldest_first() if each.archived is archived)
         case "companies":
-            rows = [_company_shown(workspace, each) for each in workspace.companies.values()]
+            rows = (_company_shown(workspace, each) for each in workspace.companies.values())
+        case "tags":
+            rows = (record(each.id, 0, 0, {"name": each.name}) for each in workspace.tags.values())
+        case "notes":
+            rows = (
+                record(each.id, each.created, each.created, {"contact": each.contact, "body": each.body})
+                for each in workspace.notes.values()
+            )
+        case _ if kind in workspace.object_types:
+            rows = (_instance_shown(each) for each in workspace.instances.values() if each.type == kind)
         case _:
             raise ValueError(f"there are no {kind}")
-    return {"objects": rows}
+    return {"objects": list(rows)}
+
+
+def _instance_shown(instance: Instance) -> dict[str, object]:
+    custom = {f"custom_attributes.{name}": value for name, value in instance.custom.items()}
+    return record(instance.id, instance.created, instance.updated, {"external_id": instance.external_id, **custom})
+
+
+def events(workspace: Workspace) -> dict[str, object]:
+    """Return every event that was sent; `dropped` says why one was not kept."""
+    return {"events": workspace.events}
 
 
 def _shown(workspace: Workspace, contact: Contact) -> dict[str, object]:

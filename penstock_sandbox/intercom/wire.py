@@ -9,7 +9,7 @@ import msgspec
 
 from penstock_sandbox import matching
 from penstock_sandbox.exchange import Answer, Call
-from penstock_sandbox.intercom import errors, versions
+from penstock_sandbox.intercom import bulk, errors, versions
 from penstock_sandbox.intercom.access import authenticate
 from penstock_sandbox.intercom.routes import ROUTES
 from penstock_sandbox.intercom.routing import Ask, Reply, Route
@@ -30,6 +30,7 @@ for _route in ROUTES:
 @assumed("A token is looked at first, then limits, Accept, version and path", "the usual order of a gateway")
 def respond(workspace: Workspace, call: Call, region: str = "US") -> Answer:
     """Answer one request that came in at the host of a region."""
+    bulk.advance(workspace, call.now)
     parts = call.path.strip("/").split("/")
     found = _PATHS.find(call.method, parts)
     label = "unrouted" if found is None else matching.label(call.method, found[0].path, found[1], ())

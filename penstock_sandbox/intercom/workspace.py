@@ -17,6 +17,7 @@ from penstock_sandbox.provenance import recorded
 from penstock_sandbox.store import Write
 
 if TYPE_CHECKING:
+    from penstock_sandbox.intercom.bulk import Job
     from penstock_sandbox.intercom.scrolls import Scroll
     from penstock_sandbox.settings import Settings
     from penstock_sandbox.store import Action, History
@@ -46,6 +47,8 @@ class Workspace:
         self.companies: dict[str, Company] = {}
         self.company_ids: dict[str, str] = {}
         self.plans: dict[str, str] = {}
+        self.jobs: dict[str, Job] = {}
+        self.open_jobs: list[Job] = []
         self.scrolls: dict[str, Scroll] = {}
         self.attributes = Catalogue(self.began)
         self.tags: dict[str, Tag] = {}

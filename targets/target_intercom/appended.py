@@ -77,7 +77,7 @@ class Notes:
     def decode(self, response: Response, batch: Batch) -> list[Outcome]:
         """Read the note's id."""
         if is_absent(response):
-            raise BatchRefused("no_contact", "the contact of the note is not there (any more)")
+            raise BatchRefused("no_contact", "the contact of the note, or its admin, is not there (any more)")
         found = record_id(record(response, batch))
         return [OTHER if found is None else Delivered(found, True)]
 

@@ -57,6 +57,11 @@ def code_names(body: Body) -> frozenset[str]:
     return frozenset(str(each.get("code")) for each in errors(body))
 
 
+def names_contact(body: Body) -> bool:
+    """Tell whether it is a contact that is not there; other things are not_found under other words (documented)."""
+    return any(error.get("message") == "User Not Found" for error in errors(body))
+
+
 def reason(body: Body) -> Reason:
     """Read the first error of an answer."""
     error: Body = next(iter(errors(body)), {})

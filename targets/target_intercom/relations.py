@@ -10,7 +10,7 @@ from penstock.bodies import encode_json, error_body
 from penstock.errors import BatchRefused
 from penstock.links import path
 from penstock.modes import Action, Link
-from penstock.records import Again, Batch, Convert, Delivered, Outcome, Rejected, Request, Response, Row
+from penstock.records import Again, Batch, Convert, Delivered, Outcome, Rejected, Request, Response
 from penstock.values import email, numeric_id
 from target_intercom import codes, values
 from target_intercom.answers import LOOKS, OTHER, is_absent, record, record_id
@@ -21,6 +21,7 @@ TAGGED = 50
 TAGS, SUBSCRIPTIONS, COMPANIES, CONTACTS = "tags", "subscriptions", "companies", "contacts"
 CONSENT = ("opt_in", "opt_out")
 _ENDS = {CONTACTS: (COMPANIES, TAGS, SUBSCRIPTIONS), COMPANIES: (TAGS,), "": (CONTACTS,)}
+_COMPANY = (COMPANIES, "company")
 _MATCHES = {COMPANIES: ("company_id",), CONTACTS: ("external_id", "email")}
 _ID_OF = {"contacts": "users", "companies": "companies"}
 
@@ -58,7 +59,7 @@ class Attached:
         """Read what became of it."""
         [row] = batch.rows
         if is_absent(response):
-            return [self._absent(response, row, batch.action)]
+            return [self._absent(response, batch)]
         body = record(response, batch)
         found = record_id(body)
         if batch.action is Action.RESOLVE:
@@ -67,12 +68,10 @@ class Attached:
         return [Delivered() if found == row.other else OTHER]
 
     @staticmethod
-    def _absent(response: Response, row: Row, action: Action) -> Outcome:
-        if action is Action.RESOLVE:
+    def _absent(response: Response, batch: Batch) -> Outcome:
+        if batch.action is Action.RESOLVE:
             return Again(None, "there is no such company")
-        if action is Action.UNLINK:
-            return Delivered()
-        return _gone(row, company="company_not_found" in codes.code_names(error_body(response)))
+        return _gone(response, batch)
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ class Tagged:
         if is_absent(response):
             if len(batch.rows) > 1:
                 raise BatchRefused("not_found", codes.SENTENCES["not_found"])
-            return [Delivered() if batch.action is Action.UNLINK else _gone(batch.rows[0], company=False)]
+            return [_gone(response, batch)]
         body = record(response, batch)
         named = body.get("name")
         done = record_id(body) and isinstance(named, str) and named.strip().lower() == batch.rows[0].other
@@ -118,7 +117,7 @@ class Subscribed:
         """Read what became of it."""
         [row] = batch.rows
         if is_absent(response):
-            return [Delivered() if batch.action is Action.UNLINK else _gone(row, company=False)]
+            return [_gone(response, batch)]
         return [Delivered() if record_id(record(response, batch)) == row.other else OTHER]
 
 
@@ -137,12 +136,17 @@ class Whose:
         return [self.contacts.seen(response, batch, batch.rows[0].other)]
 
 
-def _gone(row: Row, *, company: bool) -> Outcome:
-    """Judge a row whose contact, or whose company, is not there (any more)."""
-    if company or row.attempts >= LOOKS:
-        code = "company_not_found" if company else "not_found"
-        return Rejected(code, codes.SENTENCES[code], "associate", partly=True)
-    return Again(None, "the contact is not there")
+def _gone(response: Response, batch: Batch) -> Outcome:
+    """Judge a row whose own object, or what it is to be tied to, is not there (any more)."""
+    [row] = batch.rows
+    body = error_body(response)
+    why = codes.reason(body)
+    if batch.action is Action.UNLINK:
+        return Delivered()
+    own = "company_not_found" in codes.code_names(body) if batch.sync.object in _COMPANY else codes.names_contact(body)
+    if own and row.attempts < LOOKS:
+        return Again(None, "the record is not there")
+    return Rejected(why.code, why.message, f"associate {batch.link.name}", partly=True)
 
 
 def relation_of(at: str, link: Link, whose: str, *, newest: bool) -> tuple[Relation, Convert] | str:

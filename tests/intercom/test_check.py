@@ -26,7 +26,7 @@ def test_what_is_good_is_told_and_nothing_is_written(tmp_path: Path, sandbox: Sa
     ("sync", "settings", "word"),
     [
         ({"object": "contact", "fields": {"external_id": "id", "nmae": "n"}, "match": "external_id"}, {}, "'name'?"),
-        ({"object": "contcats"}, {}, "did you mean 'contacts'?"),
+        ({**SYNC, "object": "contcats"}, {}, "did you mean 'contacts'?"),
         ({**SYNC, "match": "phone"}, {"create_attributes": True}, "found by external_id, email, id"),
         ({"object": "companies", "mode": "mirror", "fields": {"company_id": "id"}}, {}, "cannot archive companies"),
         ({**SYNC, "fields": {"external_id": "id", "role": {"constant": "lead"}}}, {}, "leads have no external_id"),

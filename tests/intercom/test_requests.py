@@ -234,7 +234,7 @@ def test_one_request_tags_many_and_one_that_is_gone_is_found_by_halving() -> Non
     assert destination.decode(answer(200, tag), batch(Action.LINK, *rows)) == [Delivered(), Delivered()]
     with pytest.raises(BatchRefused):
         destination.decode(answer(404, GONE), batch(Action.LINK, *rows))
-    assert became(Action.LINK, rows[0], answer(404, GONE)) == Again(None, "the contact is not there")
+    assert became(Action.LINK, rows[0], answer(404, GONE)) == Again(None, "the record is not there")
     companies = tied(TAGS, "vip", sync("companies", "company_id"))
     assert sent(asked(Action.LINK, companies)) == {"name": "vip", "companies": [{"id": ONE}]}
 

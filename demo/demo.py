@@ -132,8 +132,8 @@ def support(sandbox: Sandbox, source: Source, environment: dict[str, str]) -> in
     for key in WATCHED:
         one = contacts[key]
         shown.add_row(one.get("name", ""), *(one.get(f"custom_attributes.{each}", "") for each in OF_CONTACTS))
-        company = companies.get(one.get("companies", ""), {})
-        shown.add_row(f"  {company.get('name', 'no company')}", *(company.get(each, "") for each in OF_COMPANIES))
+        if company := companies.get(one.get("companies", "")):
+            shown.add_row(f"  {company.get('name', '')}", *(company.get(each, "") for each in OF_COMPANIES))
     console.print(shown)
     whole = all(companies[each["companies"]].get("plan") == each.get("custom_attributes.account_plan")
                 for each in contacts.values() if "companies" in each)  # fmt: skip

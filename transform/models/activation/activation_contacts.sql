@@ -11,6 +11,7 @@ select
     plan,
     seats,
     monthly_spend,
+    case when account_key is not null then monthly_spend end as account_spend,
     customer_since,
     tenure_months,
     lead_score,

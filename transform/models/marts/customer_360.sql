@@ -1,6 +1,6 @@
 with as_of as (
 
-    select as_of_date - 30 as window_start from {{ ref('as_of') }}
+    select as_of_date, as_of_date - 30 as window_start from {{ ref('as_of') }}
 
 ),
 

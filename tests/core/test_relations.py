@@ -17,8 +17,9 @@ from penstock.modes import MODES, Action, FieldRule, Guards, Link, Sync
 from penstock.records import Limits
 from tests.core import places
 from tests.core.sim import FIELDS, Ending, World, activate_line, run, state_line
+from tests.effort import histories
 
-CASES = int(os.environ.get("PENSTOCK_CRASH_CASES", "300"))
+CASES = histories(300)
 BY_NAME = Link("companies", "company", match="name")
 PEOPLE = Sync("people", "contacts", "email", fields=FIELDS, links=(BY_NAME,))
 COLUMNS = {

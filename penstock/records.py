@@ -135,11 +135,18 @@ class Batch:
     """bytes of payload"""
     opened_at: float = 0.0
     intent: int | None = None
+    most: int = 0
+    """rows that it may hold"""
 
     @property
     def link(self) -> Link:
         """Return the link that a RESOLVE, LINK or UNLINK is about."""
         return self.sync.links[self.rows[0].link]
+
+    @property
+    def kind(self) -> Kind:
+        """Return what limits are looked up by."""
+        return self.sync.stream, self.action
 
     @property
     def by_id(self) -> bool:
@@ -217,6 +224,10 @@ class Response:
     body: bytes
 
 
+Kind = Action | tuple[str, Action]
+"""requests of an action; or only those of one stream, which counts for more"""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What one request may hold and how fast requests may follow each other."""
@@ -228,11 +239,19 @@ class Limits:
     """per window"""
     window: float
     """seconds"""
-    rows_of: Mapping[Action, int] = field(default_factory=dict)
+    rows_of: Mapping[Kind, int] = field(default_factory=dict)
     """rows that a request of an action may hold, where that is another number"""
-    budgets: Mapping[Action, Budgeted] = field(default_factory=dict)
-    """limits of their own that requests of an action have, beside the one of all; looked up for each request, because
-    a destination learns from its syncs what it needs"""
+    budgets: Mapping[Kind, Budgeted] = field(default_factory=dict)
+    """limits of their own that requests of an action have, beside the one of all. Both are looked up as requests are
+    made, because a destination learns from its syncs what it needs"""
+
+    def most(self, stream: str, action: Action) -> int:
+        """Return how many rows of a stream a request may hold."""
+        return self.rows_of.get((stream, action)) or self.rows_of.get(action, self.rows)
+
+    def budget(self, kind: Kind) -> Budgeted | None:
+        """Return the limit that some requests have of their own."""
+        return self.budgets.get(kind) or (self.budgets.get(kind[1]) if isinstance(kind, tuple) else None)
 
 
 @dataclass(frozen=True)

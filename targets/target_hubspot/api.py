@@ -19,6 +19,7 @@ from penstock.errors import Fault, Misconfigured
 from penstock.forms import fields_of, match_of
 from penstock.modes import Action, FieldRule, Json, Link, Sync
 from penstock.records import Abilities, Ask, Batch, Budgeted, Convert, Form, Gauge, Limits, Outcome, Request, Response
+from penstock.records import Kind as Limited
 from penstock.relations import RELATING
 from penstock.syncs import check_abilities, nearest
 from penstock.values import numeric_id
@@ -49,8 +50,8 @@ LISTED = Abilities(
     frozenset({Action.UPSERT, Action.UPDATE, Action.ARCHIVE, Action.FIND}), _KEYED, frozenset({Action.FIND})
 )
 """of members of a list: only objects that are there can be, so a row without one is refused"""
-ASSOCIATING = Budgeted("associations", 150, codes.WINDOW_SECONDS)
-"""the limit of Professional and Enterprise (documented); 100 on lower tiers, where the answers slow us down"""
+ASSOCIATIONS = ((250, 200), (190, 150), (0, 100))
+"""requests per window for associations, from so many of all kinds on: by tier, as the headers tell it (documented)"""
 SEARCHING = Budgeted("search", 5, 1.0)
 SEARCHED_ROWS = 50
 """rows of one search, whose body may have 3,000 characters (documented); longer values make it be halved"""
@@ -60,8 +61,6 @@ LIMITS = Limits(
     concurrency=10,
     requests=190,
     window=codes.WINDOW_SECONDS,
-    rows_of=MOST,
-    budgets={Action.LINK: ASSOCIATING, Action.UNLINK: ASSOCIATING},
 )
 """100 inputs a batch (documented). 190 requests per ten seconds is the Professional tier; the answers' headers correct
 it. The cap on bytes is ours: none is documented."""
@@ -111,13 +110,22 @@ class HubSpot:
         self._links: dict[tuple[str, int], Plan] = {}
         self._imported: dict[str, Described] = {}
         self.jobs: Jobs = Imports(lambda sync: self._imported[sync.stream], refusal, self._paths.imports)
-        self._budgets = dict(LIMITS.budgets)
-        self._rows = {**MOST, Action.DELETE: 1} if self._options.gdpr_delete else dict(MOST)
+        self._budgets: dict[Limited, Budgeted] = {}
+        self._rows: dict[Limited, int] = dict(MOST)
+        if self._options.gdpr_delete:
+            self._rows[Action.DELETE] = 1
         self.limits = replace(LIMITS, rows_of=self._rows, budgets=self._budgets)
 
     def account(self, ask: Ask) -> str:
         """Name the portal behind the token, and learn its scopes. Raises Misconfigured when the token is refused."""
-        body = read_answer(ask(Request("GET", self._paths.account)), "reading the account")
+        response = ask(Request("GET", self._paths.account))
+        body = read_answer(response, "reading the account")
+        gauge = self.gauge(response)
+        if gauge is not None:
+            of_all = gauge.requests * codes.WINDOW_SECONDS / gauge.window
+            most = next(most for least, most in ASSOCIATIONS if of_all >= least)
+            associating = Budgeted("associations", most, codes.WINDOW_SECONDS)
+            self._budgets |= {Action.LINK: associating, Action.UNLINK: associating}
         portal = body.get("portalId")
         if not isinstance(portal, int | str) or not str(portal).isdigit():
             raise Fault(*NO_HUBSPOT)
@@ -162,7 +170,8 @@ class HubSpot:
             raise Misconfigured(mistakes)
         searched = not is_key(match, properties, kind.name) and match in properties and not properties[match].unique
         if searched:
-            self._budgets[Action.FIND], self._rows[Action.FIND] = SEARCHING, SEARCHED_ROWS
+            looking = sync.stream, Action.FIND
+            self._budgets[looking], self._rows[looking] = SEARCHING, SEARCHED_ROWS
         path = f"{self._paths.objects}/{quote(kind.segment, safe='')}"
         self._plans[sync.stream] = Objects(path, match, searched, options.gdpr_delete)
         types = {name: properties[name].type for name in form.fields if name in properties}

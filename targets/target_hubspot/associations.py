@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from penstock.bodies import encode_json, json_body
 from penstock.modes import Action
 from penstock.records import Again, Batch, Delivered, Outcome, Rejected, Request, Response, Row, Unknown
+from penstock.records import Kind as Limited
 from target_hubspot import codes
 from target_hubspot.objects import LOOKS, match_values, read_batch, record_id
 from target_hubspot.refusals import expect_done, refusal
 
-MOST = {Action.LINK: 2000, Action.UNLINK: 100, Action.RESOLVE: 100}
+MOST: Mapping[Limited, int] = {Action.LINK: 2000, Action.UNLINK: 100, Action.RESOLVE: 100}
 """inputs that one request may hold (documented)"""
 Kind = tuple[str, int]
 """category and type id of an association"""

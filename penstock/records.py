@@ -67,6 +67,8 @@ class Row(msgspec.Struct, eq=False):
     """the place of the link that the next step is about"""
     other: str = ""
     """and the value or id at its other end"""
+    gone: str | None = None
+    """of a membership: the id of the object that is to leave as this one joins"""
     placed: bool = False
     """its object is written, its links are still to be seen to"""
     created: bool | None = None
@@ -316,6 +318,10 @@ class Abilities:
     """those that change nothing when they are repeated"""
     by_match: frozenset[Action]
     """those that need no destination id"""
+    members: str = ""
+    """what rows are memberships of, where they are: see `penstock.members`. They join by UPDATE, which also takes out
+    `Row.gone`, and leave by ARCHIVE, both by id; a FIND looks under `Row.match` alone, and `Delivered.created` tells
+    whether the object was no member before"""
 
 
 class Destination(Protocol):

@@ -29,6 +29,7 @@ from target_hubspot.associations import Kind as LinkKind
 from target_hubspot.creating import create_missing
 from target_hubspot.imports import Described, Imports
 from target_hubspot.memberships import MANUAL, Memberships
+from target_hubspot.memberships import MOST as LISTED_ROWS
 from target_hubspot.objects import Objects
 from target_hubspot.portal import Kind, Portal
 from target_hubspot.properties import (
@@ -262,6 +263,8 @@ class HubSpot:
                 f"{at}: list {name!r} chooses its members itself; only those of a manual list can be set"
             )
         kind = self._portal.kind(str(found.get("objectTypeId")), ask, at)
+        if sync.strategy.removed is Action.CLEAR:
+            raise Misconfigured(f"{at}: a list has no fields to clear; `removed: archive` takes members off it")
         only = next(iter(sync.fields)) if sync.fields is not None and len(sync.fields) == 1 else None
         match = sync.match or only or match_of(sync, columns, key_properties, "email")
         rule = fields_of(sync, columns).get(match)
@@ -283,10 +286,17 @@ class HubSpot:
                 f"{at}: match: property {match!r} is not unique in HubSpot; "
                 f"unique are {', '.join(unique_among(properties, kind.name)) or 'none'}, and {RECORD_ID}"
             )
-        path = f"{self._paths.lists}/{quote(str(found.get('listId')), safe='')}"
-        objects = Objects(f"{self._paths.objects}/{quote(kind.segment, safe='')}", match)
+        list_id = str(found.get("listId", name))
+        path = f"{self._paths.lists}/{quote(list_id, safe='')}"
+        objects = Objects(f"{self._paths.objects}/{quote(kind.segment, safe='')}", match, present_only=True)
         self._plans[sync.stream] = Memberships(path, objects)
-        return replace(form, object=f"list:{found.get('listId')}", abilities=LISTED)
+        self._rows |= {(sync.stream, action): LISTED_ROWS for action in (Action.UPDATE, Action.ARCHIVE)}
+        # A list that was deleted and made anew has none of the rows that were delivered to the old one.
+        which = f"{sync.stream} in {list_id}"
+        fields = {**form.fields, which: FieldRule(None, constant=True)}
+        convert = {**form.convert, which: bool}
+        abilities = replace(LISTED, members=f"list:{list_id}")
+        return replace(form, object=f"list:{list_id}", fields=fields, convert=convert, abilities=abilities)
 
     def _list(self, name: str, at: str, ask: Ask, *, makes: bool) -> Mapping[str, object]:
         """Find a list by id, or one of contacts by name; make it where that is allowed, before the first record."""

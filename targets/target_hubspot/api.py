@@ -24,7 +24,7 @@ from penstock.relations import RELATING
 from penstock.syncs import check_abilities, nearest
 from penstock.values import numeric_id
 from target_hubspot import codes, events, paths
-from target_hubspot.associations import MOST, Association
+from target_hubspot.associations import LABELLED, MOST, Association
 from target_hubspot.associations import Kind as LinkKind
 from target_hubspot.creating import create_missing
 from target_hubspot.imports import Described, Imports
@@ -204,8 +204,10 @@ class HubSpot:
                 others.append(other)
             except Misconfigured as error:
                 mistakes += error.mistakes
-        if mistakes:
+        if mistakes or (mistakes := _repeated(sync, others, kinds)):
             return mistakes
+        if any(kinds):
+            self._rows[sync.stream, Action.LINK] = LABELLED
         for n, (link, other) in enumerate(zip(sync.links, others, strict=True)):
             own = tuple(k if each == other else ("", 0) for k, each in zip(kinds, others, strict=True))
             ends = "/".join(quote(each.segment, safe="") for each in (kind, other))
@@ -362,6 +364,17 @@ class HubSpot:
         day = [response.headers.get(f"x-hubspot-ratelimit-daily{part}", "") for part in ("-remaining", "")]
         left, limit = (int(text) if DAILY(text) else None for text in day)
         return Gauge(requests, window, remaining, left, limit)
+
+
+def _repeated(sync: Sync, others: Sequence[Kind], kinds: Sequence[LinkKind | None]) -> list[str]:
+    """Name the links that are one, by whatever names."""
+    first: dict[tuple[Kind, LinkKind | None], str] = {}
+    mistakes = []
+    for link, other, kind in zip(sync.links, others, kinds, strict=True):
+        if one := first.get((other, kind)):
+            mistakes.append(f"sync {sync.stream}: associate {one} and {link.name} are one link; leave one of them out")
+        first[other, kind] = link.name
+    return mistakes
 
 
 def _abilities(match: str, *, searched: bool) -> Abilities:

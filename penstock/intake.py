@@ -253,7 +253,9 @@ class Intake:
             return False
         same = body is row.body and links == row.links
         ahead.payload, ahead.body = payload, body
-        ahead.fingerprint = row.fingerprint if same else fingerprint(body, links)
+        ahead.fingerprint = (
+            row.fingerprint if same else fingerprint(body, links, [link.name for link in row.sync.links])
+        )
         ahead.source_mark = row.source_mark if same else None
         ahead.record = {**ahead.record, **row.record}
         ahead.epochs += row.epochs

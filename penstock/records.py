@@ -301,6 +301,8 @@ class Form:
     """the destination's own name of the object, where a sync may call it by several"""
     links: Mapping[str, Convert] = field(default_factory=dict)
     """for links by match value, by name: a value of the column to what the object is looked for by"""
+    makes: tuple[str, ...] = ()
+    """the links it makes, by the destination's own words: no other sync of the object may make one of them"""
     required: frozenset[str] = frozenset()
     """fields without which a row is not sent"""
     note: str = ""

@@ -109,6 +109,7 @@ class HubSpot:
         self._account = ""
         self._plans: dict[str, Plan] = {}
         self._links: dict[tuple[str, int], Plan] = {}
+        self._makes: dict[str, tuple[str, ...]] = {}
         self._imported: dict[str, Described] = {}
         self.jobs: Jobs = Imports(lambda sync: self._imported[sync.stream], refusal, self._paths.imports)
         self._budgets: dict[Limited, Budgeted] = {}
@@ -179,7 +180,8 @@ class HubSpot:
         self._imported[sync.stream] = Described(kind.type_id, match, types)
         links = {link.name: self._convert(link, ask) for link in sync.links if link.sync is None}
         note = SEARCH_NOTE.format(match) if searched else ""
-        return replace(form, object=kind.name, links=links, abilities=_abilities(match, searched=searched), note=note)
+        form = replace(form, object=kind.name, links=links, makes=self._makes.get(sync.stream, ()), note=note)
+        return replace(form, abilities=_abilities(match, searched=searched))
 
     def _scope_mistakes(self, kind: Kind, creates: bool, verbs: Sequence[str] = ("read", "write")) -> list[str]:
         if kind.scope is None:
@@ -206,6 +208,10 @@ class HubSpot:
                 mistakes += error.mistakes
         if mistakes or (mistakes := _repeated(sync, others, kinds)):
             return mistakes
+        self._makes[sync.stream] = tuple(
+            f"associate {other.name}" + (f":{kind[1]}" if kind else "")
+            for other, kind in zip(others, kinds, strict=True)
+        )
         if any(kinds):
             self._rows[sync.stream, Action.LINK] = LABELLED
         for n, (link, other) in enumerate(zip(sync.links, others, strict=True)):

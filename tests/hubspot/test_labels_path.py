@@ -147,3 +147,23 @@ def test_an_archived_contact_with_a_new_link_ends_as_its_mode_says(
     links = [ids[other] for one, other in portal.associations("contacts", "companies") if one in live]
     assert links == (["B"] if people else [])
     assert {code for code, _ in rejects(tmp_path).values()} == (set() if people else {"no_object"})
+
+
+def test_two_syncs_that_make_one_link_are_refused(tmp_path: Path, portal: Sandbox) -> None:
+    two = {
+        "people": {**PEOPLE, "associate": [PLAIN, BILLING]},
+        "leads": {**PEOPLE, "object": "contact", "associate": [{**PLAIN, "object": "company"}, MAIN]},
+    }
+    ended = run(tmp_path, portal, two, stream("people", person(1, account="A", billing="A")))
+    assert ended.code == 2
+    assert "syncs people and leads both write 'associate companies' of contacts" in ended.stderr
+    assert portal.stats().applied_writes == 0
+
+
+def test_links_under_a_name_of_before_are_told_of(tmp_path: Path, portal: Sandbox) -> None:
+    good(run(tmp_path, portal, syncs(BILLING), stream("people", person(1, billing="A"))))
+    hand = {**BILLING, "label": "By hand"}
+    ended = good(run(tmp_path, portal, syncs(hand), stream("people", person(1, billing="A"))))
+    assert "1 links were made as companies:Billing, which is not among its `associate` any more" in ended.stderr
+    assert pairs(portal)[A] == sorted([DEFAULT, label_id(portal, "Billing"), label_id(portal, "By hand")])
+    assert "links were made" not in good(run(tmp_path, portal, syncs(hand), stream("people"))).stderr

@@ -129,13 +129,14 @@ class Endings:
         """Hold the number of changed rows against what is at the destination. A first load changes nothing."""
         opened, most = ending.opened, ending.opened.sync.guards.max_changed_share
         present = self._ledger.present(opened.number)
-        if most is None or not stage.count or not present:
+        changed = len(stage.keys - stage.waiting)
+        if most is None or not changed or not present:
             return None
         if not ending.complete:
             why = "the stream was not read whole, so guards.max_changed_share cannot be judged"
-        elif len(stage.keys) > most * present:
+        elif changed > most * present:
             why = (
-                f"{len(stage.keys)} rows are new or changed and {present} are at the destination, "
+                f"{changed} rows are new or changed and {present} are at the destination, "
                 f"guards.max_changed_share is {most:g}"
             )
         else:

@@ -13,7 +13,7 @@ from penstock.checkpoint import Epoch
 from penstock.errors import InvalidRecord
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper, decode_record, encode_payload, fingerprint
-from penstock.members import Members, means_another, to_see_to
+from penstock.members import Members, means_another
 from penstock.modes import REMOVALS, Action
 from penstock.opensync import OpenSync, mark_of
 from penstock.parents import Parents
@@ -110,6 +110,7 @@ class Intake:
         if stage is not None:
             for row in changed:
                 stage.add(row)
+                stage.judge(row, remembered.get(row.key))
         elif changed:
             self.take(opened, changed, now)
 
@@ -289,7 +290,8 @@ class Intake:
         if opened.sync.links:
             rows = self._related(opened, rows)
         if opened.can.members:
-            rows = self._members_among(opened, rows)
+            ended, rows = self.members.let_go(opened, rows)
+            self._settlement.delivered(opened, [(row, Delivered()) for row in ended])
         for row in rows:
             step = row.action = next_step(row, opened.can)
             if step is Action.NOTHING:
@@ -304,15 +306,6 @@ class Intake:
             if step not in opened.can.keyed and in_doubt(row):
                 opened.counts["may_repeat"] += 1
             self.sealed += self._batcher.add(row, now)
-
-    def _members_among(self, opened: OpenSync, rows: list[Row]) -> list[Row]:
-        """See what goes as rows of a membership join or leave; end those for which nothing has to be sent."""
-        for row in rows:
-            row.action = next_step(row, opened.can)
-        ended = self.members.let_go(opened, to_see_to(rows))
-        self._settlement.delivered(opened, [(row, Delivered()) for row in ended])
-        over = {id(row) for row in ended}
-        return [row for row in rows if id(row) not in over]
 
     def _end(self, opened: OpenSync, row: Row) -> None:
         """End a row for which there is nothing to send."""

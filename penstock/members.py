@@ -14,6 +14,7 @@ from penstock.linked import Entry
 from penstock.modes import Action
 from penstock.opensync import OpenSync
 from penstock.records import Delivered, Row, RowKey
+from penstock.steps import next_step
 
 
 class Members:
@@ -22,11 +23,14 @@ class Members:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def let_go(self, opened: OpenSync, rows: Sequence[Row]) -> list[Row]:
-        """Say of rows about to join or leave which object goes with that; return those for which nothing has to.
+    def let_go(self, opened: OpenSync, every: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+        """Say of rows about to join or leave which object goes with that.
 
-        To be called once the ids of their objects are known, before they are sent.
+        Returns those for which nothing has to be sent, and the others.
         """
+        for row in every:
+            row.action = next_step(row, opened.can)
+        rows = [row for row in every if row.action in (Action.UPDATE, Action.ARCHIVE)]
         name, links = opened.can.members, self._ledger.links
         mine = links.of(opened.number, [row.key for row in rows])
         before = {id(row): old for row in rows if (old := _before(row)) is not None}
@@ -51,7 +55,8 @@ class Members:
                 joining.append((row.key, name, row.destination_id or ""))
         if joining:
             links.intend(opened.number, joining)
-        return nothing
+        ended = {id(row) for row in nothing}
+        return nothing, [row for row in every if id(row) not in ended]
 
     def settled(self, opened: OpenSync, rows: Sequence[tuple[Row, Delivered]]) -> None:
         """Note what rows that have joined have brought in: not what was there before, unless by a lost answer."""
@@ -73,11 +78,6 @@ class Members:
 def means_another(row: Row) -> bool:
     """Tell whether the row's match value, and so its object, is another than what was last delivered."""
     return not row.removed and row.known is not None and row.known.match != row.match
-
-
-def to_see_to(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows whose next step is to join or to leave."""
-    return [row for row in rows if row.action in (Action.UPDATE, Action.ARCHIVE)]
 
 
 def _before(row: Row) -> str | None:

@@ -27,6 +27,8 @@ class Stage:
     def __init__(self) -> None:
         self.count = 0
         self.keys: set[str] = set()
+        self.waiting: set[str] = set()
+        """of these, rows of which only links are to be seen to that could not be made before: they have not changed"""
         self._file = _unnamed()
         self._close = weakref.finalize(self, os.close, self._file)
         self._unwritten = bytearray()
@@ -57,6 +59,11 @@ class Stage:
         if len(self._unwritten) >= _BUFFER:
             self._write()
         return len(text)
+
+    def judge(self, row: Row, delivered: tuple[bytes | None, bytes | None, int] | None) -> None:
+        """Tell a row of which only links wait from one that has changed, by what was delivered of it, mark first."""
+        links_alone = delivered is not None and len(row.fingerprint) > 16 and row.fingerprint[:16] == delivered[0]
+        (self.waiting.add if links_alone else self.waiting.discard)(row.key)
 
     def _write(self) -> None:
         _append(self._file, self._unwritten)

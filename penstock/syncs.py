@@ -130,6 +130,12 @@ def _parse_sync(stream: str, spec: object, where: str, mistakes: list[str]) -> S
     if not set(spec) & set(SYNC_KEYS) and any(isinstance(v, dict) and set(v) & set(SYNC_KEYS) for v in spec.values()):
         mistakes.append(f"{at}: a stream name with a dot was split on its way; write it as `{stream}\\.…`")
     nulls = _one_of(f"{at}.nulls", spec.get("nulls", "clear"), NULLS, mistakes)
+    strategy = _parse_strategy(at, spec, mistakes)
+    links = _parse_links(f"{at}.associate", spec["associate"], mistakes) if "associate" in spec else ()
+    if any(link.missing == "create" for link in links) and not {Action.UPSERT, Action.CREATE} & strategy.actions:
+        mistakes.append(
+            f"{at}.associate: `missing: create` creates objects, and this sync creates nothing; use `reject` or `skip`"
+        )
     return Sync(
         stream=stream,
         object=_text(f"{at}.object", spec.get("object", stream), mistakes),
@@ -137,9 +143,9 @@ def _parse_sync(stream: str, spec: object, where: str, mistakes: list[str]) -> S
         fields=_parse_fields(at, spec["fields"], mistakes) if "fields" in spec else None,
         nulls=nulls,
         max_rejected_share=_share(f"{at}.max_rejected_share", spec.get("max_rejected_share", 0.1), mistakes, 0.1),
-        strategy=_parse_strategy(at, spec, mistakes),
+        strategy=strategy,
         guards=_parse_guards(at, spec["guards"], mistakes) if "guards" in spec else Guards(),
-        links=_parse_links(f"{at}.associate", spec["associate"], mistakes) if "associate" in spec else (),
+        links=links,
         bulk_above=_count(f"{at}.bulk_above", spec.get("bulk_above"), mistakes),
     )
 

@@ -58,6 +58,10 @@ def test_an_entry_without_options_takes_the_defaults() -> None:
         ({"guards": {"max_removed": "5"}}, "people.guards.max_removed: expected a whole number of rows or a share"),
         ({"guards": {"min_rows": -1}}, "people.guards.min_rows: expected a whole number of rows"),
         ({"guards": {"max_changed_share": 5}}, "people.guards.max_changed_share: expected a number between 0 and 1"),
+        (
+            {"mode": "update", "associate": [{"object": "c", "match": "k", "from": "f", "missing": "create"}]},
+            "people.associate: `missing: create` creates objects, and this sync creates nothing; use `reject`",
+        ),
         ({"mode": {"added": "archive"}}, "people.mode.added: expected nothing or upsert"),
         ({"mode": {"new": "create"}}, "people.mode.new: unknown option"),
         ({"removed": "drop"}, "people.removed: expected ignore or archive or delete or clear"),

@@ -166,4 +166,7 @@ def test_links_under_a_name_of_before_are_told_of(tmp_path: Path, portal: Sandbo
     ended = good(run(tmp_path, portal, syncs(hand), stream("people", person(1, billing="A"))))
     assert "1 links were made as companies:Billing, which is not among its `associate` any more" in ended.stderr
     assert pairs(portal)[A] == sorted([DEFAULT, label_id(portal, "Billing"), label_id(portal, "By hand")])
-    assert "links were made" not in good(run(tmp_path, portal, syncs(hand), stream("people"))).stderr
+    assert (
+        "links were made"
+        not in good(run(tmp_path, portal, syncs(hand), stream("people", person(1, billing="A")))).stderr
+    )

@@ -13,7 +13,6 @@ from typing import Protocol
 from urllib.parse import quote
 
 from penstock.auth import Secret
-from penstock.bodies import encode_json, objects_in
 from penstock.bulk import Jobs
 from penstock.errors import Fault, Misconfigured
 from penstock.forms import fields_of, match_of
@@ -23,12 +22,12 @@ from penstock.records import Kind as Limited
 from penstock.relations import RELATING
 from penstock.syncs import check_abilities, nearest
 from penstock.values import numeric_id
-from target_hubspot import codes, events, paths
+from target_hubspot import codes, events, paths, scopes
 from target_hubspot.associations import LABELLED, MOST, Association
 from target_hubspot.associations import Kind as LinkKind
 from target_hubspot.creating import create_missing
 from target_hubspot.imports import Described, Imports
-from target_hubspot.memberships import MANUAL, Memberships
+from target_hubspot.memberships import MANUAL, Memberships, find_list
 from target_hubspot.memberships import MOST as LISTED_ROWS
 from target_hubspot.objects import Objects
 from target_hubspot.portal import Kind, Portal
@@ -40,7 +39,7 @@ from target_hubspot.properties import (
     make_form,
     unique_among,
 )
-from target_hubspot.refusals import NO_HUBSPOT, read_answer, refusal, unanswered
+from target_hubspot.refusals import NO_HUBSPOT, read_answer, refusal
 
 _FOUND_BY = frozenset({Action.UPSERT, Action.UPDATE, Action.CREATE, Action.FIND})
 _WRITES = _FOUND_BY | {Action.READ, Action.ARCHIVE, Action.DELETE} | RELATING
@@ -138,6 +137,8 @@ class HubSpot:
 
     def form(self, sync: Sync, columns: Mapping[str, Json] | None, key_properties: Sequence[str], ask: Ask) -> Form:
         """Check a sync against the portal. Raises Misconfigured with every mistake."""
+        if lacking := self._portal.lacking(sync.stream, scopes.wanted(sync, creates=self._options.create_properties)):
+            raise Misconfigured(lacking)
         what, _, name = sync.object.partition(":")
         if what == "event" and name:
             form = self._event_form(sync, columns, name, ask)
@@ -154,8 +155,7 @@ class HubSpot:
     ) -> Form:
         at, options = f"sync {sync.stream}", self._options
         kind = self._portal.kind(sync.object, ask, at)
-        mistakes = self._scope_mistakes(kind, options.create_properties)
-        mistakes += self._portal.lacking("crm.import") if sync.bulk_above is not None else []
+        mistakes = self._portal.lacking(sync.stream, scopes.of(kind.scope, creates=options.create_properties))
         fields, match = fields_of(sync, columns), match_of(sync, columns, key_properties, "email")
         if options.create_properties and columns is not None and not mistakes:
             create_missing(self._portal, kind, fields, columns, match, options.property_group, ask)
@@ -175,19 +175,13 @@ class HubSpot:
             looking = sync.stream, Action.FIND
             self._budgets[looking], self._rows[looking] = SEARCHING, SEARCHED_ROWS
         path = f"{self._paths.objects}/{quote(kind.segment, safe='')}"
-        self._plans[sync.stream] = Objects(path, match, searched, options.gdpr_delete)
+        self._plans[sync.stream] = Objects(path, match, searched, purges=options.gdpr_delete)
         types = {name: properties[name].type for name in form.fields if name in properties}
         self._imported[sync.stream] = Described(kind.type_id, match, types)
         links = {link.name: self._convert(link, ask) for link in sync.links if link.sync is None}
         note = SEARCH_NOTE.format(match) if searched else ""
         form = replace(form, object=kind.name, links=links, makes=self._makes.get(sync.stream, ()), note=note)
         return replace(form, abilities=_abilities(match, searched=searched))
-
-    def _scope_mistakes(self, kind: Kind, creates: bool, verbs: Sequence[str] = ("read", "write")) -> list[str]:
-        if kind.scope is None:
-            return []
-        schemas = [f"crm.schemas.{kind.scope}.write"] if creates else []
-        return self._portal.lacking(*(f"crm.objects.{kind.scope}.{verb}" for verb in verbs), *schemas)
 
     # -- links ------------------------------------------------------------------------------------------------
 
@@ -201,7 +195,7 @@ class HubSpot:
             try:
                 other = self._portal.kind(link.object, ask, at)
                 mistakes += self._match_mistakes(at, link, other, ask, final=final)
-                mistakes += self._scope_mistakes(other, False)
+                mistakes += self._portal.lacking(sync.stream, scopes.of(other.scope))
                 kinds.append(self._label(at, link, kind, other, ask))
                 others.append(other)
             except Misconfigured as error:
@@ -263,9 +257,8 @@ class HubSpot:
         self, sync: Sync, columns: Mapping[str, Json] | None, key_properties: Sequence[str], name: str, ask: Ask
     ) -> Form:
         at = f"sync {sync.stream}"
-        if lacking := self._portal.lacking("crm.lists.read", "crm.lists.write"):
-            raise Misconfigured(lacking)
-        found = self._list(name, at, ask, makes=columns is not None)
+        create = self._options.create_lists
+        found = find_list(self._portal, name, at, ask, create=create, now=columns is not None)
         if found.get("processingType") not in MANUAL:
             raise Misconfigured(
                 f"{at}: list {name!r} chooses its members itself; only those of a manual list can be set"
@@ -306,38 +299,10 @@ class HubSpot:
         abilities = replace(LISTED, members=f"list:{list_id}")
         return replace(form, object=f"list:{list_id}", fields=fields, convert=convert, abilities=abilities)
 
-    def _list(self, name: str, at: str, ask: Ask, *, makes: bool) -> Mapping[str, object]:
-        """Find a list by id, or one of contacts by name; make it where that is allowed, before the first record."""
-        by = quote(name, safe="") if name.isdigit() else f"object-type-id/0-1/name/{quote(name, safe='')}"
-        response = ask(Request("GET", f"{self._paths.lists}/{by}"))
-        if response.status == 404 and not name.isdigit() and self._options.create_lists:
-            body = {"name": name, "objectTypeId": "0-1", "processingType": "MANUAL"}
-            if not makes:
-                return body
-            response = ask(Request("POST", f"{self._paths.lists}/", encode_json(body)))
-        if response.status == 404:
-            hint = "" if name.isdigit() else "; set `create_lists: true` to have it made"
-            raise Misconfigured(f"{at}: HubSpot has no list {name!r}{hint}")
-        if response.status not in (200, 201):
-            raise unanswered("reading or making a list", response)
-        found = read_answer(replace(response, status=200), "reading a list").get("list")
-        if not isinstance(found, dict):
-            raise Fault(*NO_HUBSPOT)
-        return found
-
     def _event_form(self, sync: Sync, columns: Mapping[str, Json] | None, name: str, ask: Ask) -> Form:
         """Resolve an event, by its full name or the short one, and check the sync against its definition."""
         full = name if name.startswith("pe") and "_" in name else f"pe{self._account}_{name}"
-        response = ask(Request("GET", f"{self._paths.events}/event-definitions/{quote(full, safe='')}"))
-        if response.status == 404:
-            raise Misconfigured(f"sync {sync.stream}: HubSpot has no custom event {full!r}")
-        known: frozenset[str] | None = None
-        if response.status == 200:
-            properties = read_answer(response, "reading an event").get("properties")
-            if isinstance(properties, list):
-                known = frozenset(str(each.get("name")) for each in objects_in(properties))
-        elif response.status not in (400, 403):  # without the scope to read it, it is sent unchecked
-            raise unanswered("reading an event", response)
+        known = events.properties_of(self._portal, full, f"sync {sync.stream}", ask)
         form = events.make_form(sync, columns, known)
         origin = f"hubspot:{self._account} {sync.stream}"
         self._plans[sync.stream] = events.Events(self._paths.events, full, origin)

@@ -120,8 +120,8 @@ def test_a_file_and_the_setting_say_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"people: [unclosed", "is not valid YAML, line"),
-        (b"\xff\xfe\xfa", "is not valid YAML"),
+        (b"people: [unclosed", "is not valid YAML, line 1, column 18: expected ',' or ']', but got"),
+        (b"\xff\xfe\xfa", "is not text in UTF-8"),
         (b"- a list\n", "expected streams with their syncs"),
         (b"", "expected streams with their syncs"),
         (b"people: {mode: x}", "syncs.yml: people.mode: expected upsert"),

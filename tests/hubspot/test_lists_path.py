@@ -120,6 +120,11 @@ def test_a_list_takes_more_rows_a_request_than_objects_do() -> None:
     assert target.limits.most("trial", Action.FIND) == 100
 
 
+def test_the_nearest_list_is_named(tmp_path: Path, portal: Sandbox) -> None:
+    ended = run(tmp_path, portal, {"trial": {**TRIAL, "object": "list:Trial end"}}, stream("trial", *rows(r1="a")))
+    assert "no list 'Trial end' (did you mean 'Trial ends'?); set `create_lists: true` to have it made" in ended.stderr
+
+
 def test_fields_of_a_list_cannot_be_cleared(tmp_path: Path, portal: Sandbox) -> None:
     syncs = {"trial": {**TRIAL, "removed": "clear"}}
     ended = run(tmp_path, portal, syncs, stream("trial", *rows(r1="a")))

@@ -173,6 +173,8 @@ class Answers:
                     assert_never(outcome)
         opened.counts["unknown"] += len(ends.doubtful)
         self._settlement.close_intent(opened, batch, ends.doubtful)
+        if ends.delivered and opened.can.members:
+            self._intake.members.settled(opened, ends.delivered)
         if ends.delivered:
             self._settlement.delivered(opened, ends.delivered)
         if ends.placed:

@@ -103,10 +103,11 @@ class Batcher:
             full.append(self._seal(where))
             batch = None
         if batch is None:
-            batch = self._open[where] = Batch(row.sync, row.action, [], opened_at=now)
+            most = self._limits.most(row.sync.stream, row.action)
+            batch = self._open[where] = Batch(row.sync, row.action, [], opened_at=now, most=most)
         batch.rows.append(row)
         batch.size += _size(row)
-        if len(batch.rows) >= self._limits.rows_of.get(row.action, self._limits.rows):
+        if len(batch.rows) >= batch.most:
             full.append(self._seal(where))
         return full
 

@@ -13,6 +13,7 @@ from penstock.checkpoint import Epoch
 from penstock.errors import InvalidRecord
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper, decode_record, encode_payload, fingerprint
+from penstock.members import Members, means_another
 from penstock.modes import REMOVALS, Action
 from penstock.opensync import OpenSync, mark_of
 from penstock.parents import Parents
@@ -42,6 +43,7 @@ class Intake:
         self.later: list[Row] = []
         """rows that wait for others to come to their end"""
         self._limits = destination.limits
+        self.members = Members(ledger)
         self._parents = Parents(ledger, lanes)
         self._ledger = ledger
         self._lanes = lanes
@@ -191,7 +193,7 @@ class Intake:
         """Tell rows what the ledger knows of them."""
         known = self._ledger.known(opened.number, [row.key for row in rows])
         for row in rows:
-            self._know(row, known.get(row.key))
+            self._know(opened, row, known.get(row.key))
 
     def queue(self, opened: OpenSync, rows: list[Row], now: float) -> None:
         """Queue rows that know what is known of them."""
@@ -209,9 +211,11 @@ class Intake:
         self._admit(opened, ready, now)
 
     @staticmethod
-    def _know(row: Row, known: KnownRow | None) -> None:
+    def _know(opened: OpenSync, row: Row, known: KnownRow | None) -> None:
         row.known = known
         row.destination_id = known.destination_id if known is not None and not known.left else None
+        if opened.can.members and means_another(row):
+            row.destination_id = None
         if row.removed and known is not None:
             row.match = known.match or ""
 
@@ -249,7 +253,9 @@ class Intake:
             return False
         same = body is row.body and links == row.links
         ahead.payload, ahead.body = payload, body
-        ahead.fingerprint = row.fingerprint if same else fingerprint(body, links)
+        ahead.fingerprint = (
+            row.fingerprint if same else fingerprint(body, links, [link.name for link in row.sync.links])
+        )
         ahead.source_mark = row.source_mark if same else None
         ahead.record, ahead.mapper = {**ahead.record, **row.record}, row.mapper
         ahead.epochs += row.epochs
@@ -261,7 +267,7 @@ class Intake:
             return
         valid = [row for row in rows if not row.invalid]
         invalid = [(row, Rejected(why.code, why.message, why.field)) for row in rows if (why := row.invalid)]
-        claims = [r.match for r in valid if claims_its_match(r)]
+        claims = [] if opened.can.members else [r.match for r in valid if claims_its_match(r)]
         owners = self._ledger.owners(opened.number, claims) if claims else {}
         free: list[Row] = []
         for row in valid:
@@ -282,6 +288,9 @@ class Intake:
         """Put rows into batches by the step that each needs next; end those that need none."""
         if opened.sync.links:
             rows = self._related(opened, rows)
+        if opened.can.members:
+            ended, rows = self.members.let_go(opened, rows)
+            self._settlement.delivered(opened, [(row, Delivered()) for row in ended])
         for row in rows:
             step = row.action = next_step(row, opened.can)
             if step is Action.NOTHING:
@@ -358,7 +367,7 @@ class Intake:
         known = self._ledger.known(opened.number, [row.key for row in rows])
         ready: list[Row] = []
         for row in rows:
-            self._know(row, known.get(row.key))
+            self._know(opened, row, known.get(row.key))
             self._complete(opened, row)
             if not row.invalid and not row.removed and is_delivered(row.known, row):
                 self._settlement.unchanged(opened, row)

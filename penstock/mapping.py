@@ -52,10 +52,10 @@ Mapped = tuple[RowKey, str, Payload, bytes, bytes, Wanted]
 """row key, match value, payload, as JSON without the fields that only a creation gets, fingerprint, links"""
 
 
-def fingerprint(body: bytes, links: Wanted = ()) -> bytes:
-    """Return 16 bytes that stand for a payload, and 16 more for its links where it has any."""
+def fingerprint(body: bytes, links: Wanted = (), names: Sequence[str] = ()) -> bytes:
+    """Return 16 bytes that stand for a payload, and 16 more for its links and their names, where it has any."""
     mark = blake2b(body, digest_size=16).digest()
-    return mark + blake2b(_encode(links), digest_size=16).digest() if links else mark
+    return mark + blake2b(_encode([*names, links]), digest_size=16).digest() if links else mark
 
 
 def without(names: frozenset[str]) -> Callable[[Payload], Payload]:
@@ -96,6 +96,7 @@ class RecordMapper:
             else:
                 clears = (rule.nulls or sync.nulls) == "clear"
                 self._fields.append((name, rule.column, json_types(columns[rule.column]), form.convert[name], clears))
+        self._names = [link.name for link in sync.links]
         self._links = [
             (
                 link.column,
@@ -216,7 +217,7 @@ class RecordMapper:
         match_value = "" if self._form.match is None else self._match(self._form.match, payload)
         body = _encode(payload if self._steady is None else self._steady(payload))
         links = self._wanted(record) if self._links else ()
-        return key, match_value, payload, body, fingerprint(body, links), links
+        return key, match_value, payload, body, fingerprint(body, links, self._names), links
 
     def _wanted(self, record: Record) -> Wanted:
         """Read what a record's object is to be linked with; a list in a column names several."""

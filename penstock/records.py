@@ -70,6 +70,8 @@ class Row(msgspec.Struct, eq=False):
     """the place of the link that the next step is about"""
     other: str = ""
     """and the value or id at its other end"""
+    gone: str | None = None
+    """of a membership: the id of the object that is to leave as this one joins"""
     placed: bool = False
     """its object is written, its links are still to be seen to"""
     created: bool | None = None
@@ -146,11 +148,18 @@ class Batch:
     intent: int | None = None
     failed: bool = False
     """its request got no answer, or one that says nothing of its rows"""
+    most: int = 0
+    """rows that it may hold"""
 
     @property
     def link(self) -> Link:
         """Return the link that a RESOLVE, LINK or UNLINK is about."""
         return self.sync.links[self.rows[0].link]
+
+    @property
+    def kind(self) -> Kind:
+        """Return what limits are looked up by."""
+        return self.sync.stream, self.action
 
     @property
     def by_id(self) -> bool:
@@ -228,6 +237,10 @@ class Response:
     body: bytes
 
 
+Kind = Action | tuple[str, Action]
+"""requests of an action; or only those of one stream, which counts for more"""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What one request may hold and how fast requests may follow each other."""
@@ -239,11 +252,19 @@ class Limits:
     """per window"""
     window: float
     """seconds"""
-    rows_of: Mapping[Action, int] = field(default_factory=dict)
+    rows_of: Mapping[Kind, int] = field(default_factory=dict)
     """rows that a request of an action may hold, where that is another number"""
-    budgets: Mapping[Action, Budgeted] = field(default_factory=dict)
-    """limits of their own that requests of an action have, beside the one of all; looked up for each request, because
-    a destination learns from its syncs what it needs"""
+    budgets: Mapping[Kind, Budgeted] = field(default_factory=dict)
+    """limits of their own that requests of an action have, beside the one of all. Both are looked up as requests are
+    made, because a destination learns from its syncs what it needs"""
+
+    def most(self, stream: str, action: Action) -> int:
+        """Return how many rows of a stream a request may hold."""
+        return self.rows_of.get((stream, action)) or self.rows_of.get(action, self.rows)
+
+    def budget(self, kind: Kind) -> Budgeted | None:
+        """Return the limit that some requests have of their own."""
+        return self.budgets.get(kind) or (self.budgets.get(kind[1]) if isinstance(kind, tuple) else None)
 
 
 @dataclass(frozen=True)
@@ -291,6 +312,8 @@ class Form:
     """the destination's own name of the object, where a sync may call it by several"""
     links: Mapping[str, Convert] = field(default_factory=dict)
     """for links by match value, by name: a value of the column to what the object is looked for by"""
+    makes: tuple[str, ...] = ()
+    """the links it makes, by the destination's own words: no other sync of the object may make one of them"""
     required: frozenset[str] = frozenset()
     """fields without which a row is not sent"""
     note: str = ""
@@ -308,6 +331,10 @@ class Abilities:
     """those that change nothing when they are repeated"""
     by_match: frozenset[Action]
     """those that need no destination id"""
+    members: str = ""
+    """what rows are memberships of, where they are: see `penstock.members`. They join by UPDATE, which also takes out
+    `Row.gone`, and leave by ARCHIVE, both by id; a FIND looks under `Row.match` alone, and `Delivered.created` tells
+    whether the object was no member before"""
 
 
 class Destination(Protocol):

@@ -102,6 +102,7 @@ class Delivery:
             self.syncs[sync.stream] = self._settlement.open(
                 sync, mapper.version, mapper.rules, mapper.abilities or self._destination.abilities
             )
+            self.syncs[sync.stream].bulk_above = mapper.bulk_above
             self._jobs.adopt(self.syncs[sync.stream])
             self._paths.open(self.syncs[sync.stream])
         opened = self.syncs[sync.stream]
@@ -191,8 +192,9 @@ class Delivery:
         if self._settlement.dirty_since is not None:
             due.append(self._settlement.dirty_since + self.policy.commit_age)
         if self.stopped is None:
-            if (self._sendable or self._jobs.ready) and self.in_flight < self._destination.limits.concurrency:
-                actions = set() if self._jobs.ready else {batch.action for batch in self._sendable}
+            free = [] if self._jobs.ready else [batch for batch in self._sendable if self._lane_is_free(batch)]
+            if (free or self._jobs.ready) and self.in_flight < self._destination.limits.concurrency:
+                actions = {batch.action for batch in free}
                 due.append(self.pace.ready_at(now, actions))
             others = (
                 None if self._jobs.ready else self._jobs.next_due(),
@@ -271,7 +273,8 @@ class Delivery:
                 self._asked[ticket := next(self._tickets)] = job
                 self._send(ticket, self._jobs.request(job), None)
                 continue
-            batch = next((b for b in self._sendable if self.pace.has_room(b.action, self._now)), None)
+            may = (b for b in self._sendable if self.pace.has_room(b.action, self._now) and self._lane_is_free(b))
+            batch = next(may, None)
             if batch is None:
                 return
             self._sendable.remove(batch)
@@ -279,6 +282,10 @@ class Delivery:
                 row.attempts += 1
             self._in_flight[ticket := next(self._tickets)] = batch
             self._send(ticket, self._destination.encode(batch), batch.action)
+
+    def _lane_is_free(self, batch: Batch) -> bool:
+        """Tell whether no other batch of the lane is under way."""
+        return not batch.lane or all(b.lane != batch.lane or b.sync is not batch.sync for b in self._in_flight.values())
 
     def _send(self, ticket: int, request: Request, action: Action | None) -> None:
         self.calls += 1

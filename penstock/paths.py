@@ -65,7 +65,7 @@ class Paths:
 
     def open(self, opened: OpenSync) -> None:
         """Let the rows of a sync wait: for others to share a job with, or for a job that a dead run has left."""
-        by_job = self._jobs is not None and opened.sync.bulk_above is not None
+        by_job = self._jobs is not None and opened.bulk_above is not None
         adopted = self._open_jobs.of(opened)
         if by_job or adopted:
             opened.spool = Spool()
@@ -109,7 +109,7 @@ class Paths:
         return opened.spool.count >= limits.rows or opened.spool.size >= limits.body_bytes
 
     def _age(self, opened: OpenSync) -> float:
-        return 0.0 if opened.sync.bulk_above is None else self._policy.spool_age
+        return 0.0 if opened.bulk_above is None else self._policy.spool_age
 
     def _due(self, opened: OpenSync, flush: bool) -> bool | None:
         """Tell whether the rows that wait go by a job (True) or by requests (False) now; None: neither, yet."""
@@ -120,7 +120,7 @@ class Paths:
             return None
         full = self._is_full(opened)
         old = flush or self._now >= spool.since + self._age(opened)
-        above = math.inf if opened.sync.bulk_above is None else opened.sync.bulk_above
+        above = math.inf if opened.bulk_above is None else opened.bulk_above
         if self._jobs is not None and (count > above or (full and above < math.inf)):
             may = len(self._open_jobs.open) < self._jobs.limits.open and not spool.blocked
             return True if may and (full or old) else None
@@ -205,7 +205,7 @@ class Paths:
 
     def _launch(self, opened: OpenSync, forming: Forming) -> None:
         for job in forming.jobs.values():
-            if job.job.rows > (opened.sync.bulk_above or 0):
+            if job.job.rows > (opened.bulk_above or 0):
                 self._open_jobs.launch(job)
             else:
                 self._open_jobs.dissolve(job)

@@ -72,6 +72,10 @@ class Row(msgspec.Struct, eq=False):
     created: bool | None = None
     """and has been created by that"""
     attempts: int = 0
+    group: int = 0
+    """stands for what it has in common with rows that had better not be written beside it; 0: for nothing"""
+    crowd: int = 0
+    """times that it came back because others were written beside it"""
     identities: tuple[str, ...] = ()
     sealed: bool = False
     weight: int = 0
@@ -135,6 +139,8 @@ class Batch:
     """bytes of payload"""
     opened_at: float = 0.0
     intent: int | None = None
+    lane: int = 0
+    """batches of one sync and lane go one at a time; 0: all at once"""
 
     @property
     def link(self) -> Link:
@@ -183,6 +189,8 @@ class Retry:
 
     reason: str
     after: float | None = None
+    crowded: bool = False
+    """others were written beside it: the next time in a smaller batch, then with no other such batch beside it"""
 
 
 @dataclass(frozen=True)
@@ -228,6 +236,8 @@ class Limits:
     """per window"""
     window: float
     """seconds"""
+    asked_bytes: int | None = None
+    """of the values that one request of a look may hold, as they stand in a URL"""
     rows_of: Mapping[Action, int] = field(default_factory=dict)
     """rows that a request of an action may hold, where that is another number"""
     budgets: Mapping[Action, Budgeted] = field(default_factory=dict)
@@ -282,10 +292,14 @@ class Form:
     """for links by match value, by name: a value of the column to what the object is looked for by"""
     required: frozenset[str] = frozenset()
     """fields without which a row is not sent"""
+    group: str | None = None
+    """the field whose value rows of different requests under way had better not share: a parent that they lock"""
     note: str = ""
     """what the user should know of how this sync works, such as its cost"""
     abilities: Abilities | None = None
     """what the destination can be asked to do with this object; None: all that it can"""
+    bulk_above: int | None = None
+    """rows from which on they travel by a job, where the sync does not say; None: never"""
 
 
 @dataclass(frozen=True)
@@ -297,6 +311,8 @@ class Abilities:
     """those that change nothing when they are repeated"""
     by_match: frozenset[Action]
     """those that need no destination id"""
+    after_look: frozenset[Action] = frozenset()
+    """those that make an object, once a look has found none"""
 
 
 class Destination(Protocol):

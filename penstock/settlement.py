@@ -57,6 +57,8 @@ class OpenSync:
     """by which its rows are mapped now"""
     stage: Stage | None = None
     """changed rows that wait until a guard has judged how many they are"""
+    bulk_above: int | None = None
+    """changed rows from which on they travel by a job; None: never"""
     spool: Spool | None = None
     """changed rows that wait until it is decided whether they travel by requests or by a job"""
     into_job: Callable[[Row], bool] | None = None

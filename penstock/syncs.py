@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from penstock.errors import Misconfigured
-from penstock.modes import MODES, REMOVALS, Action, FieldRule, Guards, Json, Link, Strategy, Sync
+from penstock.modes import MODES, NEVER, REMOVALS, Action, FieldRule, Guards, Json, Link, Strategy, Sync
 from penstock.records import Abilities
 
 SYNC_KEYS = (
@@ -140,7 +140,7 @@ def _parse_sync(stream: str, spec: object, where: str, mistakes: list[str]) -> S
         strategy=_parse_strategy(at, spec, mistakes),
         guards=_parse_guards(at, spec["guards"], mistakes) if "guards" in spec else Guards(),
         links=_parse_links(f"{at}.associate", spec["associate"], mistakes) if "associate" in spec else (),
-        bulk_above=_count(f"{at}.bulk_above", spec.get("bulk_above"), mistakes),
+        bulk_above=_threshold(f"{at}.bulk_above", spec.get("bulk_above"), mistakes),
     )
 
 
@@ -220,6 +220,10 @@ def _count(at: str, value: object, mistakes: list[str], other: str = "") -> int 
     return None
 
 
+def _threshold(at: str, value: object, mistakes: list[str]) -> int | None:
+    return NEVER if value == "never" else _count(at, value, mistakes, ", or never")
+
+
 def check_abilities(sync: Sync, abilities: Abilities, by_job: Iterable[Action] = ()) -> None:
     """Refuse what the destination cannot do; `by_job` is what it can do in bulk. Raises Misconfigured."""
     needed = set(sync.strategy.actions)
@@ -235,7 +239,7 @@ def check_abilities(sync: Sync, abilities: Abilities, by_job: Iterable[Action] =
             f"what it knows is {', '.join(sorted(action.value for action in abilities.actions))}",
             "use a mode that needs nothing else",
         )
-    if sync.bulk_above is not None:
+    if sync.bulk_above not in (None, NEVER):
         _check_bulk(sync, sorted({action.value for action in by_job}))
     if sync.guards.of_removals and sync.strategy.removed not in REMOVALS:
         raise Misconfigured(

@@ -10,7 +10,7 @@ from penstock_sandbox.salesforce import access
 from penstock_sandbox.salesforce.access import App, Session
 from penstock_sandbox.salesforce.automation import Automation
 from penstock_sandbox.salesforce.fields import Field
-from penstock_sandbox.salesforce.ids import JOB, canonical, sequence, suffixed
+from penstock_sandbox.salesforce.ids import JOB, QUERY, canonical, sequence, suffixed
 from penstock_sandbox.salesforce.limits import Limits
 from penstock_sandbox.salesforce.schema import Catalogue, SObject
 from penstock_sandbox.salesforce.table import Record, Table, Value
@@ -64,6 +64,7 @@ class Org:
         self.automation = Automation()
         self.jobs: dict[str, Job] = {}
         self.job_ids = sequence(JOB)
+        self.query_ids = sequence(QUERY)
         self.cursors: dict[str, Cursor] = {}
         self.events: list[dict[str, object]] = []
         self.chance = random.Random(settings.seed)  # noqa: S311 - the order of results is no secret

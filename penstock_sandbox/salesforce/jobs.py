@@ -1,0 +1,9 @@
+"""Bulk jobs."""
+
+import msgspec
+
+
+class Job(msgspec.Struct):
+    """One job."""
+
+    id: str

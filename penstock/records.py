@@ -41,6 +41,8 @@ class Row(msgspec.Struct, eq=False):
     record: Record | bytes
     """the source record; as its text where that could not be parsed"""
     epochs: list[Epoch]
+    text: bytes | None = None
+    """the source record as it was read, where it is still the same"""
     known: KnownRow | None = None
     destination_id: str | None = None
     invalid: InvalidRecord | None = None

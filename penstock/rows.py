@@ -31,6 +31,8 @@ def mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch | None
         return Row(sync, key, "", {}, b"", b"", None, kept(record), epochs, invalid=why, weight=weight)
     weight = weight or len(body)
     row = Row(sync, key, match, payload, body, mark, source.mark, kept(record), epochs, links=links, weight=weight)
+    if isinstance(source.record, bytes):
+        row.text = source.record
     if mapper.group is not None and (parent := payload.get(mapper.group)) is not None:
         row.group = crc32(str(parent).encode(errors="replace")) + 1
     return row

@@ -61,6 +61,8 @@ class OpenSync:
     """changed rows from which on they travel by a job; None: never"""
     spool: Spool | None = None
     """changed rows that wait until it is decided whether they travel by requests or by a job"""
+    straight: Callable[[list[Row], float], list[Row]] | None = None
+    """takes rows that need not wait, because a job is being formed; returns those that do"""
     into_job: Callable[[Row], bool] | None = None
     """lets a row join the job that is being formed, and tells whether it has"""
 
@@ -199,7 +201,8 @@ class Settlement:
     def join(self, row: Row) -> None:
         """Let a row leave its lanes for a job."""
         self.elsewhere += 1
-        self.released += self._lanes.leave(row)
+        if row.identities:
+            self.released += self._lanes.leave(row)
 
     def delivered_by_job(
         self, opened: OpenSync, action: Action, rows: Sequence[tuple[Entry, Delivered, Epoch | None]]

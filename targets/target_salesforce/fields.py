@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 
 from penstock import values
@@ -24,6 +25,9 @@ UNWRITABLE = frozenset({"address", "location", "complexvalue"})
 SHOWN = 20
 _ID = re.compile(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?").fullmatch
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9])(?:\.([0-9]+))?)?Z?").fullmatch
+_PLAIN_MOMENT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2})(\.[0-9]{3})?Z"
+).fullmatch
 _SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
@@ -100,7 +104,7 @@ def converter(found: Field, *, truncate: bool = False) -> Convert:
         return _emptied(_several(found) if found.type == "multipicklist" else _one_of(found))
     if found.type == "multipicklist":
         return _emptied(_joined)
-    return _emptied(_cut(found.length) if truncate and found.length else _limited(found))
+    return _emptied(_cut(found.length)) if truncate and found.length else _limited(found)
 
 
 def normaliser(found: Field) -> Callable[[str], str]:
@@ -142,15 +146,15 @@ def _emptied(convert: Convert) -> Convert:
 
 
 def _limited(found: Field) -> Convert:
-    if not found.length:
-        return values.text
-    longest = found.length
+    longest = found.length or 2**31
 
     def limited(value: object) -> object:
         text = value if type(value) is str else values.text(value)
-        if len(text) > longest:
+        if 0 < len(text) <= longest:
+            return text
+        if text:
             raise InvalidRecord("too_long", f"the value is longer than {longest} characters (`truncate` cuts it)")
-        return text
+        return None
 
     return limited
 
@@ -188,16 +192,20 @@ def _number(found: Field) -> Convert:
     """Return a converter that refuses what the field has no digits for; what has too many decimals is rounded there."""
     whole = found.precision - found.scale if found.precision else 400
     integer = found.type == "int"
+    beyond = 10**whole
 
     def number(value: object) -> object:
-        if value == "":
+        if type(value) is int or (type(value) is Decimal and not integer and value.is_finite()):
+            if -beyond < value < beyond:
+                return value
+        elif value == "":
             return None
         exact = Decimal(values.number(value))
         if integer and exact != exact.to_integral_value():
             raise refuse("is not a whole number")
         if exact and exact.adjusted() >= whole:
             raise refuse(f"has more than {whole} digits before the decimal point")
-        return int(exact) if integer or exact == exact.to_integral_value() else exact
+        return int(exact) if integer else exact
 
     return number
 
@@ -217,7 +225,7 @@ def _time(_: Field) -> Convert:
 
 def _email(found: Field) -> Convert:
     limited = _limited(found)
-    return _emptied(lambda value: limited(values.email(value)) or None)
+    return lambda value: limited((value if type(value) is str else values.text(value)).strip().lower())
 
 
 def _reference(found: Field) -> Convert:
@@ -241,10 +249,23 @@ def _reference(found: Field) -> Convert:
     return reference
 
 
+def _moment(value: object) -> object:
+    """Write a moment in UTC; quickly where it is written so already."""
+    plain = _PLAIN_MOMENT(value) if type(value) is str else None
+    if plain is None:
+        return None if value == "" else values.moment(value)
+    second = plain.group(1)
+    try:
+        datetime.fromisoformat(second)
+    except ValueError:
+        return values.moment(value)
+    return value if plain.group(2) else f"{second}.000Z"
+
+
 _BY_TYPE: Mapping[str, Callable[[Field], Convert]] = {
     "boolean": _boolean,
     "date": lambda _: _emptied(values.date),
-    "datetime": lambda _: _emptied(values.moment),
+    "datetime": lambda _: _moment,
     "time": _time,
     "email": _email,
     "reference": _reference,

@@ -59,6 +59,13 @@ def _head(text: str) -> Head:
     return msgspec.json.decode(text, type=Head)
 
 
+@lru_cache(16)
+def _lines(text: str) -> tuple[files.Lines, bool]:
+    """Return what writes the rows of a job, and whether they are named by their ids."""
+    about = _head(text)
+    return files.Lines(about.columns), about.key == ID
+
+
 class Ingest:
     """The steps of a job. `plan` tells of a sync's rows."""
 
@@ -91,20 +98,19 @@ class Ingest:
     def head(self, sync: Sync, action: Action, *, by_id: bool) -> str:
         """Describe the columns of a sync's file."""
         plan = self._plan(sync)
-        columns = sorted({*plan.types} - {ID}) if action is not Action.DELETE else []
         key = ID if by_id or plan.match == ID else plan.match
-        if key == ID:
-            columns.insert(0, ID)
-        return _encode(Head(plan.thing.name, self._operations[action], key, tuple(columns))).decode()
+        others = sorted({*plan.types} - {key, ID}) if action is not Action.DELETE else []
+        # The key comes first, where the results are quickest to read.
+        return _encode(Head(plan.thing.name, self._operations[action], key, (key, *others))).decode()
 
     def line(self, head: str, row: Row) -> bytes | None:
         """Write a row as a line of the file; None for one that cannot travel in it."""
-        about = _head(head)
+        lines, by_id = _lines(head)
         sync = row.sync
         payload = _decode(row.body) if sync.created_only or sync.empty_only else row.payload
-        if about.key == ID:
+        if by_id:
             payload = {**payload, ID: row.destination_id or row.match}
-        return files.line(about.columns, payload)
+        return lines.line(payload)
 
     # -- requests ---------------------------------------------------------------------------------------------
 

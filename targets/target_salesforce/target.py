@@ -188,7 +188,7 @@ class TargetSalesforce(PenstockTarget):
             raise Misconfigured(f"setting {name}: holds a blank, a line break or a character that no {name} has")
         if self._login_url.startswith("http:") and name != "security_token" and not value.startswith(SANDBOX):
             raise Misconfigured(
-                f"setting {name}: is no sandbox {name}, but login_url is a sandbox on this machine; it was not sent there",
+                f"setting {name}: is no sandbox {name}, but login_url is on this machine; it was not sent there",
                 f"for the sandbox use a {name} that begins with {SANDBOX}",
             )
 

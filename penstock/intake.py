@@ -219,7 +219,12 @@ class Intake:
         owners = self._ledger.owners(opened.number, claims) if claims else {}
         others: list[Row] = []
         for row in rows:
-            if row.invalid or row.removed or (owners and row.match in owners) or len(row.body) > self._limits.body_bytes:
+            if (
+                row.invalid
+                or row.removed
+                or (owners and row.match in owners)
+                or len(row.body) > self._limits.body_bytes
+            ):
                 others.append(row)
                 continue
             row.wanted = want(row)

@@ -87,7 +87,7 @@ GONE = frozenset({"ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "NOT_FOUND
 """codes of a write by an id that is no record's (any more), where they name no other field"""
 SLOW_TRIGGER = re.compile(r"UNABLE_TO_LOCK_ROW|Apex CPU time limit exceeded").search
 """what a trigger's failure says where it is worth another try"""
-_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{1,79}").fullmatch
+_CODE = re.compile(r"[A-Z][A-Z0-9_]{1,79}").fullmatch
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,120}").fullmatch
 """what codes and names look like; anything else in their place may be a record's value and is not repeated"""
 _ID = re.compile(r"with id:\s*([A-Za-z0-9]{15,18})\b").search
@@ -143,7 +143,7 @@ def reason_of_cell(text: str) -> Reason:
 
 
 def _label(code: object) -> str:
-    return code if isinstance(code, str) and _CODE(code) else "UNKNOWN"
+    return code if isinstance(code, str) and (code in TABLE or _CODE(code)) else "UNKNOWN"
 
 
 def _names(names: Sequence[object]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from penstock_sandbox.salesforce.table import Record, Table, Value
 if TYPE_CHECKING:
     from penstock_sandbox.salesforce.jobs import Job
     from penstock_sandbox.salesforce.jwt import PublicKey
+    from penstock_sandbox.salesforce.rules import Doing
     from penstock_sandbox.salesforce.soql.cursor import Cursor
     from penstock_sandbox.settings import Settings
     from penstock_sandbox.store import History
@@ -69,6 +70,7 @@ class Org:
         self.events: list[dict[str, object]] = []
         self.chance = random.Random(settings.seed)  # noqa: S311 - the order of results is no secret
         self.schema_changed = now
+        self.transaction: Doing | None = None
         self._begin(now)
 
     def _begin(self, now: float) -> None:

@@ -66,6 +66,8 @@ class Doing:
 
     def __init__(self, org: Org, now: float, request: int, allow_save: bool = False, assign: bool = True) -> None:
         self.org = org
+        self.within = org.transaction
+        """The request that this one is a part of, and that can still undo it."""
         self.now = now
         self.request = request
         self.allow_save = allow_save
@@ -79,7 +81,12 @@ class Doing:
         self._writes.append(write)
 
     def commit(self) -> None:
-        """Put what was done into the history."""
+        """Put what was done into the history, or into the hands of the request around this one."""
+        if self.within is not None:
+            self.within._undo += self._undo  # noqa: SLF001 - its own class
+            self.within._writes += self._writes  # noqa: SLF001
+            self._undo, self._writes = [], []
+            return
         history = self.org.history
         for write in self._writes:
             write.n = len(history) + 1
@@ -142,7 +149,7 @@ def _once(rows: list[Row]) -> list[Row]:
 @assumed("A row without the key is MISSING_ARGUMENT", "the code is documented; its use here is a report")
 def _upsert(doing: Doing, kind: SObject, rows: list[Row], key: Field) -> list[Result]:
     if key.name == "Id":
-        return [_create(doing, kind, row, None) if row.record_id is None else _update(doing, kind, row) for row in rows]
+        return [_by_id(doing, kind, row) for row in rows]
     values = [row.values.get(key.name) for row in rows]
     counts = Counter(fold(key, value) for value in values if value is not None)
     results = []
@@ -156,6 +163,12 @@ def _upsert(doing: Doing, kind: SObject, rows: list[Row], key: Field) -> list[Re
             continue
         results.append(_by_key(doing, kind, row, key, value))
     return results
+
+
+def _by_id(doing: Doing, kind: SObject, row: Row) -> Result:
+    creates = row.record_id is None
+    result = _create(doing, kind, row, None) if creates else _update(doing, kind, row)
+    return result if result.problem else result._replace(created=creates)
 
 
 def fold(key: Field, value: Value) -> Value:

@@ -102,9 +102,7 @@ def test_pages(org: Org) -> None:
 def test_deleted_rows(org: Org, people: list[str]) -> None:
     org.send("DELETE", f"/sobjects/Lead/{people[0]}")
     assert people[0] not in org.ids("SELECT Id FROM Lead")
-    rows = org.query("SELECT Id, IsDeleted FROM Lead WHERE Id = '%s'" % people[0], resource="queryAll").json()[
-        "records"
-    ]
+    rows = org.query(f"SELECT Id, IsDeleted FROM Lead WHERE Id = '{people[0]}'", resource="queryAll").json()["records"]
     assert [(row["Id"], row["IsDeleted"]) for row in rows] == [(people[0], True)]
 
 

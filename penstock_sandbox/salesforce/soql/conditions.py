@@ -65,16 +65,16 @@ class Scope:
                 return hops, field
         entity = kinds[0].name if kinds else self.kind.name
         message = (
-            f"No such column '{name}' on entity '{entity}'. If you are attempting to use a custom field, be sure to append"
-            " the '__c' after the custom field name. Please reference your WSDL or the describe call for the appropriate"
-            " names."
+            f"No such column '{name}' on entity '{entity}'. If you are attempting to use a custom field, be sure to"
+            " append the '__c' after the custom field name. Please reference your WSDL or the describe call for the"
+            " appropriate names."
         )
         raise at(self.text, path.place, "INVALID_FIELD", message)
 
     def _no_relationship(self, path: Path, name: str, kind: SObject) -> Exception:
         message = (
-            f"Didn't understand relationship '{name}' in field path. If you are attempting to use a custom relationship, be"
-            f" sure to append the '__r' after the custom relationship name on {kind.name}."
+            f"Didn't understand relationship '{name}' in field path. If you are attempting to use a custom"
+            f" relationship, be sure to append the '__r' after the custom relationship name on {kind.name}."
         )
         return at(self.text, path.place, "INVALID_FIELD", message)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -159,7 +160,11 @@ def results(place: str, body: str) -> Page:
 
 
 def test_all_three_files_are_read_and_rows_are_matched_by_their_key() -> None:
-    body = f'"sf__Id","sf__Created",Key__c,LastName,Score__c\r\n"{lead(2)}","false","L ""2""","a\n""{lead(9)}"",""true"",","9.1E8"\r\n"{lead(1)}","true","L-1","x","1"\r\n'
+    body = (
+        '"sf__Id","sf__Created",Key__c,LastName,Score__c\r\n'
+        f'"{lead(2)}","false","L ""2""","a\n""{lead(9)}"",""true"",","9.1E8"\r\n'
+        f'"{lead(1)}","true","L-1","x","1"\r\n'
+    )
     page = results("JobComplete successful", body)
     assert list(page.ends) == [('l "2"', Delivered(lead(2), False)), ("l-1", Delivered(lead(1), True))]
     assert page.then == Moved(JobStep.RESULTS, "JobComplete failed")
@@ -208,8 +213,7 @@ def test_refusals_of_a_jobs_steps() -> None:
 
 @given(st.binary(max_size=200))
 def test_any_file_is_read_or_refused(body: bytes) -> None:
-    for read in (lambda: written(body, "Key__c", str.strip), lambda: table(body, ("Key__c",))):
-        try:
-            list(read())
-        except NotAccepted:
-            pass
+    with suppress(NotAccepted):
+        list(written(body, "Key__c", str.strip))
+    with suppress(NotAccepted):
+        list(table(body, ("Key__c",)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -73,7 +75,9 @@ def test_a_creation_after_a_look_and_a_removal() -> None:
 
 
 def test_a_parent_is_an_object_of_its_own_and_none_is_null_in_its_field() -> None:
-    rows = [row(PARENTS, "L-1", **{"Account__r.Key__c": "A-9"}), row(PARENTS, "L-2", **{"Account__r.Key__c": None})]
+    one: Any = {"Account__r.Key__c": "A-9"}
+    none: Any = {"Account__r.Key__c": None}
+    rows = [row(PARENTS, "L-1", **one), row(PARENTS, "L-2", **none)]
     first, second = sent(WITH_PARENTS.encode(batch(PARENTS, Action.UPSERT, rows)))["records"]
     assert first == {"attributes": {"type": "Lead"}, "Key__c": "L-1", "Account__r": {"Key__c": "A-9"}}
     assert second == {"attributes": {"type": "Lead"}, "Key__c": "L-2", "Account__c": None}
@@ -82,7 +86,8 @@ def test_a_parent_is_an_object_of_its_own_and_none_is_null_in_its_field() -> Non
 def test_a_parent_that_may_be_of_several_objects_names_its_own() -> None:
     sync = sync_of(["Key__c", "Contact:Who.Key__c"], "Task")
     destination, _ = told(sync)
-    request = destination.encode(batch(sync, Action.UPSERT, [row(sync, "T-1", **{"Contact:Who.Key__c": "C-1"})]))
+    who: Any = {"Contact:Who.Key__c": "C-1"}
+    request = destination.encode(batch(sync, Action.UPSERT, [row(sync, "T-1", **who)]))
     [record] = sent(request)["records"]
     assert record["Who"] == {"attributes": {"type": "Contact"}, "Key__c": "C-1"}
 
@@ -182,7 +187,7 @@ def test_what_no_row_can_pass_stops_the_run() -> None:
 
 
 def test_looks() -> None:
-    def find(records: list[dict[str, object]], rows: int = 1, **page: object) -> list[Outcome]:
+    def find(records: Sequence[Mapping[str, object]], rows: int = 1, **page: object) -> list[Outcome]:
         body: dict[str, object] = {"totalSize": len(records), "done": True, "records": records, **page}
         return decoded(body, Action.FIND, sync=BY_ADDRESS, destination=LOOKING, rows=rows)
 
@@ -202,7 +207,7 @@ def test_whoever_holds_the_address_is_meant() -> None:
     assert "SELECT Id,Email,IsConverted,ConvertedContactId FROM Lead" in queries[0]
     assert "SELECT Id,Email FROM Contact" in queries[1]
 
-    def find(leads: list[dict[str, object]], contacts: list[dict[str, object]]) -> Outcome:
+    def find(leads: Sequence[Mapping[str, object]], contacts: Sequence[Mapping[str, object]]) -> Outcome:
         pages = [{"done": True, "records": each} for each in (leads, contacts)]
         parts = [{"httpStatusCode": 200, "body": page, "referenceId": f"q{n}"} for n, page in enumerate(pages)]
         [found] = decoded({"compositeResponse": parts}, Action.FIND, sync=PERSON, destination=PEOPLE, rows=1)

@@ -127,7 +127,7 @@ def told(sync: Sync, options: Options | None = None) -> tuple[Salesforce, Form]:
     return destination, destination.form(sync, columns, ["id"], org_ask)
 
 
-def row(sync: Sync, match: str, record_id: str | None = None, attempts: int = 1, **values: object) -> Row:
+def row(sync: Sync, match: str, record_id: str | None = None, attempts: int = 1, **values: Any) -> Row:
     payload: dict[str, object] = {**({sync.match: match} if sync.match else {}), **values}
     return Row(
         sync=sync,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
 
 import jwt
 
@@ -59,12 +58,6 @@ class FormGrant:
 def refresh_grant(ask: Ask, client: Mapping[str, str], refresh_token: Secret) -> RefreshGrant:
     """Return the grant of a refresh token."""
     return RefreshGrant(ask, PATH, client, refresh_token)
-
-
-def audience(login_url: str) -> str:
-    """Return whom an assertion is for: the log-in host; a My Domain's may name itself (documented)."""
-    parts = urlsplit(login_url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 class Login:

@@ -21,7 +21,7 @@ from penstock.records import Destination
 from penstock.singer import CORE_SETTINGS, PenstockTarget, project_root
 from penstock.tokens import Refreshing, Token
 from target_salesforce.api import MOST, VERSION, Options, Salesforce
-from target_salesforce.login import DOMAINS, SHARED, FormGrant, JwtGrant, Login, audience, refresh_grant
+from target_salesforce.login import DOMAINS, SHARED, FormGrant, JwtGrant, Login, refresh_grant
 
 LOGIN_URL = "https://login.salesforce.com"
 SANDBOX = "sandbox-"
@@ -140,7 +140,7 @@ class TargetSalesforce(PenstockTarget):
         key = self._private_key()
         if key is not None:
             username = self._needed("username", "private_key")
-            return Login(JwtGrant(ask, client_id, username, key, audience(login_url)), login_url)
+            return Login(JwtGrant(ask, client_id, username, key, login_url), login_url)
         client = {"client_id": client_id, "client_secret": Secret(self._needed("client_secret", "client_id"))}
         if config.get("refresh_token"):
             return Login(refresh_grant(ask, client, Secret(config["refresh_token"])), login_url)

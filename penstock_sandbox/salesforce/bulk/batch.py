@@ -10,12 +10,12 @@ from penstock_sandbox.salesforce import errors
 from penstock_sandbox.salesforce.bulk import quick, rows
 from penstock_sandbox.salesforce.bulk.columns import Filled, fill
 from penstock_sandbox.salesforce.bulk.files import Column, FileError
-from penstock_sandbox.salesforce.rules import fold
+from penstock_sandbox.salesforce.table import lowered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from penstock_sandbox.salesforce.bulk.job import Operation, Outcome
+    from penstock_sandbox.salesforce.bulk.job import Operation, Outcomes
     from penstock_sandbox.salesforce.errors import Problem
     from penstock_sandbox.salesforce.fields import Field
     from penstock_sandbox.salesforce.org import Org
@@ -37,7 +37,7 @@ class Batch(NamedTuple):
     seen: set[object] | None
 
 
-def write(batch: Batch, columns: list[Column], cells: list[list[str]]) -> tuple[list[Outcome], list[Filled]]:
+def write(batch: Batch, columns: list[Column], cells: list[list[str]]) -> tuple[Outcomes, list[Filled]]:
     """Write a batch; returns the outcomes and the columns, both in its order. Raises FileError for a ragged row."""
     width = len(columns)
     ragged = next((row for row in cells if len(row) != width), None)
@@ -60,7 +60,7 @@ def write(batch: Batch, columns: list[Column], cells: list[list[str]]) -> tuple[
 def _twice(batch: Batch, filled: Sequence[Filled], key: Field) -> dict[int, Problem]:
     """Return the rows whose key is there twice."""
     values = next(each.values for each in filled if each.column.field.name == key.name)
-    folded = [fold(key, value) for value in values] if key.folds else values
+    folded = lowered(values) if key.folds else values
     found: dict[int, Problem] = {}
     if len(set(folded)) != len(folded):
         counts = Counter(folded)

@@ -12,8 +12,8 @@ import msgspec
 from penstock_sandbox.provenance import assumed, documented, recorded
 from penstock_sandbox.salesforce import decode, rules
 from penstock_sandbox.salesforce.bulk import batch, files
-from penstock_sandbox.salesforce.bulk.job import Asked, Operation, Outcome
-from penstock_sandbox.salesforce.bulk.rows import CHUNK
+from penstock_sandbox.salesforce.bulk.job import Asked, Operation, Outcomes
+from penstock_sandbox.salesforce.bulk.rows import CHUNK, told
 from penstock_sandbox.salesforce.errors import RefusalError
 from penstock_sandbox.salesforce.rules import Doing, Result
 
@@ -48,13 +48,13 @@ class ClassicBatch(msgspec.Struct):
     request: int
     state: BatchState = "Queued"
     modified: float = 0.0
-    outcomes: list[Outcome] = []
+    outcomes: Outcomes = Outcomes([], [], {})
     results: list[Result] = []
     message: str = ""
 
     def failed(self) -> int:
         """Return how many rows were refused."""
-        return sum(bool(each.error) for each in self.outcomes)
+        return len(self.outcomes.errors)
 
 
 class ClassicJob(msgspec.Struct):
@@ -147,21 +147,18 @@ def _json(org: Org, job: ClassicJob, kind: SObject, each: ClassicBatch, now: flo
         doing = Doing(org, now, each.request, assign=job.assign)
         each.results += rules.apply(doing, kind, job.operation, rows[start : start + CHUNK], key)
         doing.commit()
-    each.outcomes = [
-        Outcome(result.id or "", result.created is not False, result.problem.text() if result.problem else "")
-        for result in each.results
-    ]
+    each.outcomes = told(job.operation, each.results)
 
 
 @recorded('The result of a CSV batch is "Id","Success","Created","Error"', "CumulusCI cassettes")
-def result_csv(job: ClassicJob, each: ClassicBatch) -> bytes:
+def result_csv(each: ClassicBatch) -> bytes:
     """Return a batch's result as CSV."""
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(("Id", "Success", "Created", "Error"))
-    for outcome in each.outcomes:
-        good, created = not outcome.error, outcome.created and job.operation in {"insert", "upsert"}
-        writer.writerow((outcome.id, str(good).lower(), str(good and created).lower(), outcome.error))
+    for number, (record_id, created) in enumerate(zip(each.outcomes.ids, each.outcomes.created, strict=True)):
+        error = each.outcomes.errors.get(number, "")
+        writer.writerow((record_id, str(not error).lower(), str(created).lower(), error))
     return text.getvalue().encode()
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from penstock_sandbox.salesforce.table import Value
 
 NULL = "#N/A"
+_SAMPLE = 64
 _PLAIN = frozenset({"string", "textarea", "phone", "url", "combobox", "encryptedstring", "picklist"})
 _ADDRESSES = re.compile(r"(?:[a-z0-9!#$%&'*+/=?^_`{|}~.-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+\n)*")
 _NUMERALS = re.compile(r"(?:-?\d{1,15}(?:\.\d{1,9})?\n)*")
@@ -40,14 +41,12 @@ class Filled(NamedTuple):
 
 def fill(org: Org, kind: SObject, column: Column, cells: Sequence[str], place: int) -> Filled:
     """Read a column."""
-    distinct = set(cells)
-    special = "" in distinct or NULL in distinct
-    if not special and len(distinct) * 2 > len(cells):
+    if len(set(cells[:_SAMPLE])) * 2 > len(cells[:_SAMPLE]) and "" not in cells and NULL not in cells:
         found = _at_once(column, cells)
         if found is not None:
             return Filled(column, found, frozenset(), {}, _shown(column, cells, found, {}))
-    known = {cell: _one(org, kind, column, cell, place) for cell in distinct}
-    empty = frozenset([row for row, cell in enumerate(cells) if not cell]) if "" in distinct else frozenset()
+    known = {cell: _one(org, kind, column, cell, place) for cell in set(cells)}
+    empty = frozenset([row for row, cell in enumerate(cells) if not cell]) if "" in known else frozenset()
     problems: dict[int, Problem] = {}
     bad = {cell: found for cell, found in known.items() if isinstance(found, Problem)}
     if bad:
@@ -96,6 +95,9 @@ def _shown(
     """Return cells as Salesforce writes them back: numbers as Java does, times in UTC."""
     if column.key is not None or column.field.type not in NUMBERS | {"datetime", "boolean"}:
         return cells
+    if not problems and column.field.type in NUMBERS and None not in values:
+        numbers = [value for value in values if isinstance(value, float)]
+        return [repr(each) if 1e-3 <= each < 1e7 else java(each) for each in numbers]
     rendered = {value: _text(value) for value in set(values)}
     return [
         cell if row in problems or value is None else rendered[value]

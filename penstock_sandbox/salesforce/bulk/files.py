@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 GUIDE = "Bulk API 2.0 Developer Guide: Prepare CSV Files"
 LONGEST_HEADER = 32_000
+_BLOCK = 1 << 20
 _QUOTED = re.compile(rb'"[^"]*"')
 _ENDINGS = {"LF": b"\n", "CRLF": b"\r\n"}
 csv.field_size_limit(2**27)
@@ -58,14 +59,41 @@ def check_endings(body: bytes, ending: str) -> None:
 @documented("UTF-8 without BOM; fields with delimiter, quote or newline are quoted, quotes doubled", GUIDE)
 def rows_of(body: bytes, asked: Asked) -> Iterator[list[str]]:
     """Yield the rows of a file. Raises FileError for what cannot be read."""
-    text = io.TextIOWrapper(io.BytesIO(body), encoding="utf-8", newline="")
-    reader = csv.reader(text, delimiter=DELIMITERS[asked.column_delimiter], strict=True)
+    delimiter = DELIMITERS[asked.column_delimiter]
+    ending = _ENDINGS[asked.line_ending]
+    place = 0
     try:
-        yield from reader
+        while place < len(body):
+            cut = body.find(ending, place + _BLOCK)
+            end = len(body) if cut < 0 else cut + len(ending)
+            block = body[place:end].decode()
+            rows = _plainly(block, delimiter, ending.decode())
+            if rows is None:
+                break
+            yield from rows
+            place = end
+        text = io.TextIOWrapper(io.BytesIO(body[place:] if place else body), encoding="utf-8", newline="")
+        yield from csv.reader(text, delimiter=delimiter, strict=True)
     except UnicodeDecodeError as error:
         raise FileError("ClientInputError : the data is not UTF-8") from error
     except csv.Error as error:
         raise FileError(f"InvalidBatch : {error}") from error
+
+
+def _plainly(block: str, delimiter: str, ending: str) -> list[list[str]] | None:
+    """Return the rows of a block without, or with only, quoted fields and no quote or newline in them, else None.
+
+    Cutting at every delimiter is several times as fast as a CSV reader, and right where the quotes are as many as the
+    fields account for: one more, or a newline within a field, would leave an odd one at the end of a line.
+    """
+    lines = block.removesuffix(ending).split(ending)
+    quotes = block.count('"')
+    if not quotes:
+        return None if "" in lines else [line.split(delimiter) for line in lines]
+    between = f'"{delimiter}"'
+    rows = [line[1:-1].split(between) for line in lines]
+    regular = all(line[:1] == '"' == line[-1:] for line in lines) and quotes == 2 * sum(map(len, rows))
+    return rows if regular else None
 
 
 @documented("An unknown column fails the job; only the first is named", GUIDE)

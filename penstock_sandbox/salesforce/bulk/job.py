@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -25,12 +25,12 @@ class Asked(msgspec.Struct, rename="camel"):
     assignment_rule_id: str | None = None
 
 
-class Outcome(msgspec.Struct, gc=False):
-    """What became of one row: an id and whether it was created, or the text of an error."""
+class Outcomes(NamedTuple):
+    """What became of the rows of a batch: ids, whether they were created, and the texts of errors by row."""
 
-    id: str
-    created: bool
-    error: str
+    ids: list[str]
+    created: list[bool]
+    errors: dict[int, str]
 
 
 class Results(msgspec.Struct):

@@ -9,10 +9,10 @@ from itertools import compress, islice
 from typing import TYPE_CHECKING
 
 from penstock_sandbox.salesforce import errors
-from penstock_sandbox.salesforce.bulk.job import Outcome
+from penstock_sandbox.salesforce.bulk.job import Outcomes
 from penstock_sandbox.salesforce.errors import Problem
 from penstock_sandbox.salesforce.rules import located, written
-from penstock_sandbox.salesforce.table import Record, Table, folded
+from penstock_sandbox.salesforce.table import Record, Table, folded, lowered
 from penstock_sandbox.store import Write
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _crowded(batch: Batch, filled: Filled) -> bool:
     return len(set(keys)) != len(keys) or any(key in index for key in keys)
 
 
-def write(batch: Batch, filled: Sequence[Filled], problems: Problems) -> list[Outcome]:
+def write(batch: Batch, filled: Sequence[Filled], problems: Problems) -> Outcomes:
     """Write a batch; the outcomes are in its order."""
     table = batch.org.table(batch.kind.name)
     found = _found(batch, filled, problems, table)
@@ -62,19 +62,18 @@ def write(batch: Batch, filled: Sequence[Filled], problems: Problems) -> list[Ou
     _missing(batch, filled, problems, creates)
     for each in filled:
         table.place(each.column.field.name)
-    made = _create(batch, filled, problems, creates, table)
+    made = iter(_create(batch, filled, problems, creates, table))
     _update(batch, filled, problems, found, table)
-    fresh = iter(made)
-    outcomes = []
-    for number, record in enumerate(found):
-        problem = problems.get(number)
-        if problem is not None:
-            outcomes.append(Outcome("", False, problem.text()))
-        elif record is None:
-            outcomes.append(Outcome(next(fresh).id, True, ""))
-        else:
-            outcomes.append(Outcome(record.id, False, ""))
-    _tell(batch, filled, found, made, outcomes)
+    if problems:
+        records = [None if n in problems else each or next(made) for n, each in enumerate(found)]
+    else:
+        records = [each or next(made) for each in found]
+    outcomes = Outcomes(
+        ["" if each is None else each.id for each in records],
+        [create and number not in problems for number, create in enumerate(creates)] if problems else creates,
+        {number: problem.text() for number, problem in problems.items()},
+    )
+    _tell(batch, filled, outcomes)
     return outcomes
 
 
@@ -87,10 +86,17 @@ def _found(batch: Batch, filled: Sequence[Filled], problems: Problems, table: Ta
     key = batch.key
     values = next(each.values for each in filled if each.column.field.name == key.name)
     index = table.index(key.name)
+    keys = lowered(values)
     converted = table.columns.get("IsConverted") if batch.kind.name == "Lead" else None
+    if None not in keys and converted is None:
+        owners = list(map(index.get, keys))  # type: ignore[arg-type]
+        if not any(owners):
+            return [None] * batch.size
+        if key.folds and not any(isinstance(each, list) for each in owners):
+            return owners  # type: ignore[return-value]
     found: list[Record | None] = []
     for number, value in enumerate(values):
-        have = None if value is None else index.get(value.casefold() if isinstance(value, str) else value)
+        have = index.get(each) if (each := keys[number]) is not None else None
         record: Record | None = None
         if value is None:
             problems.setdefault(number, Problem("MISSING_ARGUMENT", f"{key.name} not specified", (key.name,)))
@@ -184,27 +190,31 @@ def _create(
 def _update(
     batch: Batch, filled: Sequence[Filled], problems: Problems, found: list[Record | None], table: Table
 ) -> None:
-    plain: list[tuple[int, Filled]] = []
-    indexed: list[Filled] = []
+    rows = [number for number, record in enumerate(found) if record is not None and number not in problems]
+    if not rows:
+        return
+    others = [each for each in filled if batch.key is None or each.column.field.name != batch.key.name]
     names = set(table.indexed())
-    for each in filled:
-        name = each.column.field.name
-        if batch.key is not None and name == batch.key.name:
-            continue
-        if name in names:
-            indexed.append(each)
-        else:
-            plain.append((table.columns[name], each))
+    plain = [each for each in others if each.column.field.name not in names]
+    indexed = [each for each in others if each.column.field.name in names]
+    places = [table.columns[each.column.field.name] for each in plain]
     width, now = len(table.columns), batch.now
-    for number, record in enumerate(found):
-        if record is None or number in problems:
+    gaps = any(each.empty for each in plain)
+    columns = [each.values for each in plain]
+    for number in rows:
+        record = found[number]
+        if record is None:
             continue
         values = list(record.values)
         if len(values) < width:
             values += [None] * (width - len(values))
-        for place, each in plain:
-            if not each.empty or number not in each.empty:
-                values[place] = each.values[number]
+        if gaps:
+            for place, each in zip(places, plain, strict=True):
+                if number not in each.empty:
+                    values[place] = each.values[number]
+        else:
+            for place, column in zip(places, columns, strict=True):
+                values[place] = column[number]
         record.values = tuple(values)
         record.modified = now
         if indexed:
@@ -212,34 +222,29 @@ def _update(
             table.update(record, changes, now)
 
 
-def _tell(
-    batch: Batch, filled: Sequence[Filled], found: list[Record | None], made: list[Record], outcomes: list[Outcome]
-) -> None:
+def _tell(batch: Batch, filled: Sequence[Filled], outcomes: Outcomes) -> None:
     """Put every applied write into the history."""
     history = batch.org.history
     keys: Sequence[Value] = [None] * batch.size
     if batch.key is not None:
         keys = next(each.values for each in filled if each.column.field.name == batch.key.name)
+    good = [number for number in range(batch.size) if number not in outcomes.errors]
+    first = len(history) + 1
     if history.full:
-        _tell_all(batch, filled, found, made, outcomes)
-        return
-    number = len(history)
-    for outcome, key in zip(outcomes, keys, strict=True):
-        if not outcome.error:
-            number += 1
-            history.add(Write(number, outcome.id, None if key is None else str(key)))
+        writes = [_written(batch, filled, outcomes, number) for number in good]
+        for n, write in enumerate(writes, first):
+            write.n = n
+    else:
+        ids = outcomes.ids
+        writes = [
+            Write(n, ids[number], None if (key := keys[number]) is None else str(key))
+            for n, number in enumerate(good, first)
+        ]
+    history.extend(writes)
 
 
-def _tell_all(
-    batch: Batch, filled: Sequence[Filled], found: list[Record | None], made: list[Record], outcomes: list[Outcome]
-) -> None:
-    fresh = iter(made)
-    for number, (record, outcome) in enumerate(zip(found, outcomes, strict=True)):
-        if outcome.error:
-            continue
-        values = {each.column.field.name: each.values[number] for each in filled if number not in each.empty}
-        action = "create" if record is None else "update"
-        record_id = next(fresh).id if record is None else record.id
-        entry = written((batch.org, batch.now, batch.request), batch.kind, record_id, action, batch.key, values)
-        entry.n = len(batch.org.history) + 1
-        batch.org.history.add(entry)
+def _written(batch: Batch, filled: Sequence[Filled], outcomes: Outcomes, number: int) -> Write:
+    values = {each.column.field.name: each.values[number] for each in filled if number not in each.empty}
+    action = "create" if outcomes.created[number] else "update"
+    about = (batch.org, batch.now, batch.request)
+    return written(about, batch.kind, outcomes.ids[number], action, batch.key, values)

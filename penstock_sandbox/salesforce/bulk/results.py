@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from penstock_sandbox.provenance import assumed, documented
 from penstock_sandbox.salesforce.bulk.files import FileError
-from penstock_sandbox.salesforce.bulk.job import DELIMITERS, Job, Outcome
+from penstock_sandbox.salesforce.bulk.job import DELIMITERS, Job, Outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,21 +25,22 @@ _NULL = "#N/A"
 @documented("Successes and failures are apart, values are written anew, the order is not the upload's", GUIDE)
 @documented("sf__Id of a failed row is filled from v53 on, if the row had an id", GUIDE)
 @assumed("The order is turned and reversed within each batch", "only that it differs is documented")
-def add(org: Org, job: Job, outcomes: list[Outcome], filled: Sequence[Filled]) -> None:
+def add(org: Org, job: Job, outcomes: Outcomes, filled: Sequence[Filled]) -> None:
     """Write down what became of a batch."""
-    good = [not each.error for each in outcomes]
     columns = [_without_nulls(each.shown) for each in filled]
-    created = ["true" if each.created else "false" for each in outcomes]
-    successes = list(compress(zip([each.id for each in outcomes], created, *columns, strict=True), good))
+    created = ["true" if each else "false" for each in outcomes.created]
+    rows = list(zip(outcomes.ids, created, *columns, strict=True))
+    if not outcomes.errors:
+        job.results.successes.append(_text(job, _turned(org, rows)))
+        return
+    good = [number not in outcomes.errors for number in range(len(rows))]
+    successes = list(compress(rows, good))
     if successes:
         job.results.successes.append(_text(job, _turned(org, successes)))
-    if len(successes) == len(outcomes):
-        return
-    ids: Sequence[str] = [""] * len(outcomes)
+    ids: Sequence[str] = [""] * len(rows)
     if float(job.version) >= 53:
         ids = next((each.shown for each in filled if each.column.field.type == "id"), ids)
-    errors = [each.error for each in outcomes]
-    failures = list(compress(zip(ids, errors, *columns, strict=True), [not each for each in good]))
+    failures = [(ids[number], error, *rows[number][2:]) for number, error in sorted(outcomes.errors.items())]
     job.results.failures.append(_text(job, _turned(org, failures)))
 
 
@@ -63,10 +64,15 @@ def leave(job: Job, rows: Iterable[list[str]]) -> None:
         job.results.unprocessed.append(_text(job, left))
 
 
-def _text(job: Job, rows: Iterable[tuple[str, ...]]) -> bytes:
-    text = io.StringIO()
+def _text(job: Job, rows: list[tuple[str, ...]]) -> bytes:
+    """Return rows with every value quoted. Joining is much quicker than a CSV writer, and right without quotes."""
     ending = "\r\n" if job.asked.line_ending == "CRLF" else "\n"
     delimiter = DELIMITERS[job.asked.column_delimiter]
+    between = f'"{delimiter}"'
+    joined = f'"{ending}"'.join([between.join(row) for row in rows])
+    if joined.count('"') == 2 * (len(rows[0]) * len(rows) - 1):
+        return f'"{joined}"{ending}'.encode()
+    text = io.StringIO()
     csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator=ending).writerows(rows)
     return text.getvalue().encode()
 

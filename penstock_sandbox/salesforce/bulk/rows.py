@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from penstock_sandbox.provenance import assumed, documented
 from penstock_sandbox.salesforce import decode, errors, rules
-from penstock_sandbox.salesforce.bulk.job import Outcome
+from penstock_sandbox.salesforce.bulk.job import Outcomes
 from penstock_sandbox.salesforce.rules import Doing, Result, Row
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ CHUNK = 200
 
 
 @documented("Rows run in chunks of 200, each a transaction of its own for triggers", "Bulk API 2.0 Guide: limits")
-def write(batch: Batch, filled: Sequence[Filled], problems: dict[int, Problem]) -> list[Outcome]:
+def write(batch: Batch, filled: Sequence[Filled], problems: dict[int, Problem]) -> Outcomes:
     """Write a batch; the outcomes are in its order."""
-    outcomes: list[Outcome] = []
+    results: list[Result] = []
     fights = _fights(batch, filled)
     for start in range(0, batch.size, CHUNK):
         numbers = range(start, min(batch.size, start + CHUNK))
@@ -32,16 +32,19 @@ def write(batch: Batch, filled: Sequence[Filled], problems: dict[int, Problem]) 
             if number in fights and row.problem is None:
                 row.problem = errors.LOCKED
         doing = Doing(batch.org, batch.now, batch.request, assign=batch.assign)
-        results = rules.apply(doing, batch.kind, batch.operation, rows, batch.key)
+        results += rules.apply(doing, batch.kind, batch.operation, rows, batch.key)
         doing.commit()
-        outcomes += [_outcome(result) for result in results]
-    return outcomes
+    return told(batch.operation, results)
 
 
-def _outcome(result: Result) -> Outcome:
-    if result.problem is not None:
-        return Outcome("", False, result.problem.text())
-    return Outcome(result.id or "", result.created is not False, "")
+def told(operation: str, results: list[Result]) -> Outcomes:
+    """Return what the results of rows are."""
+    creates = operation in {"insert", "upsert"}
+    return Outcomes(
+        ["" if result.problem else result.id or "" for result in results],
+        [creates and result.problem is None and result.created is not False for result in results],
+        {number: result.problem.text() for number, result in enumerate(results) if result.problem},
+    )
 
 
 def _row(filled: Sequence[Filled], problems: dict[int, Problem], number: int) -> Row:

@@ -111,7 +111,7 @@ def _batch(org: Org, job: Job, size: int, now: float) -> None:
         return
     results.add(org, job, outcomes, filled)
     job.processed += len(cells)
-    job.failed += sum(bool(each.error) for each in outcomes)
+    job.failed += len(outcomes.errors)
     job.modified = now
     if job.fate == "half" and job.processed * 2 >= job.total:
         fail(org, job, "TooManyLockFailure : Too many lock failures", now)

@@ -151,7 +151,7 @@ def _result(ask: Ask) -> Reply:
         raise refused("InvalidBatch", f"Batch not completed: {each.state}")
     if job.json:
         return Reply(200, classic.result_json(job, each))
-    return Reply(200, classic.result_csv(job, each), {"Content-Type": "text/csv"})
+    return Reply(200, classic.result_csv(each), {"Content-Type": "text/csv"})
 
 
 @recorded("Times end in .000Z in XML and in .000+0000 in JSON", "CumulusCI cassettes; a report for JSON")
@@ -182,7 +182,7 @@ def _job_info(job: ClassicJob, json: bool) -> dict[str, object]:
         "numberBatchesCompleted": counts["Completed"],
         "numberBatchesFailed": counts["Failed"],
         "numberBatchesTotal": len(batches),
-        "numberRecordsProcessed": sum(len(each.outcomes) for each in batches),
+        "numberRecordsProcessed": sum(len(each.outcomes.ids) for each in batches),
         "numberRetries": 0,
         "apiVersion": float(job.version) if json else job.version,
         "numberRecordsFailed": sum(each.failed() for each in batches),
@@ -199,7 +199,7 @@ def _batch_info(job: ClassicJob, each: ClassicBatch, json: bool) -> dict[str, ob
     return told | {
         "createdDate": _time(each.made, json),
         "systemModstamp": _time(each.modified, json),
-        "numberRecordsProcessed": len(each.outcomes),
+        "numberRecordsProcessed": len(each.outcomes.ids),
         "numberRecordsFailed": each.failed(),
         "totalProcessingTime": 0,
         "apiActiveProcessingTime": 0,

@@ -10,13 +10,14 @@ from penstock_sandbox.salesforce import access
 from penstock_sandbox.salesforce.access import App, Session
 from penstock_sandbox.salesforce.automation import Automation
 from penstock_sandbox.salesforce.fields import Field
-from penstock_sandbox.salesforce.ids import JOB, QUERY, canonical, sequence, suffixed
+from penstock_sandbox.salesforce.ids import BATCH, JOB, QUERY, canonical, sequence, suffixed
 from penstock_sandbox.salesforce.limits import Limits
 from penstock_sandbox.salesforce.schema import Catalogue, SObject
 from penstock_sandbox.salesforce.table import Record, Table, Value
 
 if TYPE_CHECKING:
-    from penstock_sandbox.salesforce.jobs import Job
+    from penstock_sandbox.salesforce.bulk.classic import ClassicJob
+    from penstock_sandbox.salesforce.bulk.job import Job
     from penstock_sandbox.salesforce.jwt import PublicKey
     from penstock_sandbox.salesforce.rules import Doing
     from penstock_sandbox.salesforce.soql.cursor import Cursor
@@ -64,7 +65,11 @@ class Org:
         self.minted = 0
         self.automation = Automation()
         self.jobs: dict[str, Job] = {}
+        self.active: dict[str, None] = {}
+        """Jobs that have not ended, in the order in which they were made."""
+        self.classic_jobs: dict[str, ClassicJob] = {}
         self.job_ids = sequence(JOB)
+        self.batch_ids = sequence(BATCH)
         self.query_ids = sequence(QUERY)
         self.cursors: dict[str, Cursor] = {}
         self.events: list[dict[str, object]] = []

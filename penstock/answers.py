@@ -18,15 +18,22 @@ from penstock.batching import halves
 from penstock.errors import BatchRefused, Fault, NoAnswer, Refusal, Stop, Throttled, Unavailable
 from penstock.intake import Intake
 from penstock.modes import Action
+from penstock.opensync import OpenSync
 from penstock.pace import Pace
 from penstock.policy import Policy
 from penstock.records import Again, Batch, Delivered, Destination, Outcome, Rejected, Response, Retry, Row, Unknown
 from penstock.relations import RELATING, after, is_linked
-from penstock.settlement import OpenSync, Settlement
+from penstock.settlement import Settlement
 from penstock.steps import made
 
 POLL = 0.1
 """seconds after which a row that waits for another one is looked at again"""
+SUSPECT = 3
+"""failures of one batch after which its halves are tried apart; attempts of those that other answers call for"""
+STRIKES = 2
+"""failures after answers to others that a row needs to be blamed"""
+ALWAYS_FAILS = "always_fails"
+FAILS = "every request with this row has failed, while others were answered"
 NO_ID = Rejected("no_id", "the destination did not tell the id of the object, so it cannot be linked")
 
 
@@ -135,10 +142,16 @@ class Answers:
 
     def _slow_down(self, opened: OpenSync, batch: Batch, refusal: Throttled) -> Retry:
         opened.counts["throttled"] += 1
-        return Retry(str(refusal), self._pace.throttled(refusal, self.now, batch.rows))
+        after = self._pace.throttled(refusal, self.now, batch.rows)
+        self._out_of_attempts(opened, batch.rows, str(refusal))  # which is nobody's fault in particular
+        return Retry(str(refusal), after)
 
     def _failed(self, batch: Batch) -> None:
         fault = self._pace.failed(self.now, batch.rows)
+        batch.failed = True
+        for row in batch.rows:
+            row.failures += 1
+            row.strikes += self._pace.patience.in_a_row <= 1
         if fault is not None:
             self.stop(fault)
 
@@ -168,7 +181,7 @@ class Answers:
         if ends.rejected:
             self._settlement.rejected(opened, ends.rejected, "rejected")
         self.judge(opened)
-        self._put_off(opened, ends.later)
+        self._put_off(opened, batch, ends.later)
         if ends.onward and not self._out_of_attempts(opened, ends.onward, "the answers lead nowhere"):
             self.put_off(ends.onward, self.now)
 
@@ -215,11 +228,12 @@ class Answers:
             self._settlement.placed(opened, unfinished)
         ends.onward += found
 
-    def _put_off(self, opened: OpenSync, later: Sequence[tuple[Row, str, float | None]]) -> None:
+    def _put_off(self, opened: OpenSync, batch: Batch, later: Sequence[tuple[Row, str, float | None]]) -> None:
         """Let rows wait for their next attempt, those of one batch together; end the run when a budget is spent."""
         if not later:
             return
-        if self._out_of_attempts(opened, [row for row, _, _ in later], later[0][1]):
+        if any(self._is_worn(row, batch.failed, alone=len(later) == 1) for row, _, _ in later):
+            self._isolate(opened, [row for row, _, _ in later], later[0][1])
             return
         absurd = self._policy.retry.absurd([told for _, _, told in later])
         if absurd is not None:
@@ -230,8 +244,39 @@ class Answers:
         for row, _, told in later:
             waits.setdefault(told, []).append(row)
         for told, rows in waits.items():
-            wait = self._policy.retry.wait(rows[0].attempts, self._chance, told)
-            self.put_off(rows, self.now + wait)
+            attempt = 1 if rows[0].apart else rows[0].attempts  # it is they that fail, and not the destination
+            self.put_off(rows, self.now + self._policy.retry.wait(attempt, self._chance, told))
+
+    def _is_worn(self, row: Row, failed: bool, *, alone: bool) -> bool:
+        """Tell whether enough has failed that a batch is to be halved; of a row alone, that it is to be refused."""
+        most = self._policy.retry.attempts
+        if not row.apart:
+            return row.attempts >= most or (failed and not alone and row.failures >= SUSPECT)
+        if alone:
+            return row.attempts >= most or (row.strikes >= STRIKES and row.failures >= most)
+        return failed or row.attempts > SUSPECT
+
+    def _isolate(self, opened: OpenSync, rows: list[Row], reason: str) -> None:
+        """Look for the row that makes requests fail. Each half goes apart, and is halved again when it fails as well.
+
+        What fails alone, while others are answered, is a reject; while the destination is down nothing is.
+        """
+        if self.stopped is not None:
+            return
+        if len(rows) == 1:
+            self._settlement.rejected(
+                opened, [(rows[0], Rejected(ALWAYS_FAILS, f"{FAILS}; last: {reason}"))], "rejected"
+            )
+            self.judge(opened)
+            return
+        opened.counts["batches_halved"] += 1
+        middle = len(rows) // 2
+        for half in (rows[:middle], rows[middle:]):
+            number = next(self._numbers)
+            for row in half:
+                # It may have been applied, so it has had one attempt at least.
+                row.attempts, row.apart = 1, number
+            self.put_off(half, self.now)
 
     def _out_of_attempts(self, opened: OpenSync, rows: Sequence[Row], reason: str) -> bool:
         if all(row.attempts < self._policy.retry.attempts for row in rows):

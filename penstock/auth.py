@@ -11,6 +11,8 @@ from urllib.parse import quote, quote_plus
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
+from penstock.errors import Misconfigured
+
 _CREDENTIAL = re.compile(
     r"(?i)(authorization['\"]?\s*[:=]\s*['\"]?(?:bearer\s+|basic\s+)?|bearer\s+"
     r"|(?:(?:refresh|access)_token|client_secret)['\"]?\s*[:=]\s*['\"]?)"
@@ -47,6 +49,25 @@ class Unsigned(AuthBase):
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Return the request as it is."""
         return request
+
+
+SANDBOX = "sandbox-"
+"""what credentials of a simulated destination begin with; a real one must not go to what listens on this machine"""
+
+
+def check_credential(setting: str, variable: str, value: str, url: str, vendor: str) -> None:
+    """Raise Misconfigured for a credential that cannot be one, or that must not go to the sandbox at `url`."""
+    if not value or not all("!" <= c <= "~" for c in value):
+        raise Misconfigured(
+            f"setting {setting}: is empty or holds a blank, a line break or a character that no {setting} has",
+            f"set {variable} to the {setting} alone",
+        )
+    if url.startswith("http:") and not value.startswith(SANDBOX):
+        raise Misconfigured(
+            f"setting {setting}: is no sandbox {setting}, but api_url is a sandbox on this machine; "
+            "it was not sent there",
+            f"for {vendor} itself leave api_url out; for the sandbox use a {setting} that begins with {SANDBOX}",
+        )
 
 
 class Redaction(logging.Filter):

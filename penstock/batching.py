@@ -75,9 +75,9 @@ class Lanes:
         return heads and [head for head in heads if all(self._queues[i][0] is head for i in head.identities)]
 
 
-Where = tuple[str, Action, bool, int, int, int]
-"""stream, action, whether the rows are addressed by their ids, the place of the link where it is about one, how much
-smaller than others the batch is, and its lane"""
+Where = tuple[str, Action, bool, int, int, int, int]
+"""stream, action, whether the rows are addressed by their ids, the place of the link where it is about one, `apart`,
+how much smaller than others the batch is, and its lane"""
 LANES = 4
 """lanes of batches that rows with a group are spread over"""
 SMALLER = (1, 4, 20)
@@ -91,7 +91,7 @@ def _where(row: Row) -> Where:
     link = row.link if row.action in RELATING else -1
     crowd = min(row.crowd, len(SMALLER) - 1)
     lane = ALONE if crowd > 1 else 1 + row.group % LANES if row.group and row.action in WRITING else 0
-    return (row.sync.stream, row.action, row.destination_id is not None, link, crowd, lane)
+    return (row.sync.stream, row.action, row.destination_id is not None, link, row.apart, crowd, lane)
 
 
 def _asked(row: Row) -> int:

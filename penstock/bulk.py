@@ -66,10 +66,12 @@ class Moved:
 class Over:
     """The job is over. `rest` is what became of the rows that no page of its results has named.
 
-    A Retry sends them by ordinary requests.
+    A Retry sends them by ordinary requests. `written` is how many rows the destination says it has written in all,
+    where it says so: if that is less than the rows that no page has named, none of these is believed to be Delivered.
     """
 
     rest: Outcome
+    written: int | None = None
     stop: Stop | None = None
     """why the run must end, where other jobs and requests would fare no better"""
 
@@ -108,6 +110,8 @@ class Jobs(Protocol):
     limits: JobLimits
     takes: frozenset[tuple[Action, bool]]
     """actions that a job can do, and whether with rows that are addressed by their ids"""
+    tells_ids: bool
+    """its results tell the ids of the objects; without them no other row can be linked with these by their row keys"""
     carrying: frozenset[JobStep]
     """the steps whose requests hold the rows: without them, after a death, they cannot be made"""
     doubtful: Mapping[JobStep, JobStep]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -128,6 +129,7 @@ class SqliteDatabase:
                 f"this Python has SQLite {sqlite3.sqlite_version}, the ledger needs 3.35 or newer",
                 "use another build of Python, or keep the ledger in PostgreSQL",
             )
+        self._refuse_foreign()
         make_private(path)
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
@@ -140,6 +142,23 @@ class SqliteDatabase:
         except sqlite3.Error as error:
             self._db.close()
             raise self._unusable(error) from error
+
+    def _refuse_foreign(self) -> None:
+        """Leave alone what somebody else keeps in the file: a ledger's first table is `meta`."""
+        if not self._path.is_file() or not self._path.stat().st_size:
+            return
+        try:
+            with closing(
+                sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE)
+            ) as db:
+                tables = {name for (name,) in db.execute("select name from sqlite_master where type='table'")}
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+        if tables and "meta" not in tables:
+            raise Misconfigured(
+                f"setting ledger_path: {self.name} is a database of something else",
+                "name a file that is not there yet, or the ledger",
+            )
 
     def _unusable(self, error: sqlite3.Error) -> Stop:
         what = f"the ledger {self.name} cannot be opened: {error}"

@@ -28,6 +28,7 @@ from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
 from penstock.modes import Action, Sync
 from penstock.openjobs import OpenJob
+from penstock.opensync import OpenSync
 from penstock.pace import Pace
 from penstock.paths import Paths
 from penstock.policy import Policy
@@ -38,7 +39,7 @@ from penstock.records import (
     Response,
     Source,
 )
-from penstock.settlement import OpenSync, Settlement
+from penstock.settlement import Settlement
 
 Answer = Response | NoAnswer | Stop
 """a Stop: the request was not applied, and no other can be sent, for want of a token for instance"""

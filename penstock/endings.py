@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import msgspec
 
@@ -19,11 +20,12 @@ from penstock.intake import Intake
 from penstock.ledger import Ledger
 from penstock.mapping import REMOVED_COLUMN, RecordMapper
 from penstock.modes import REMOVALS
+from penstock.opensync import OpenSync
 from penstock.policy import Policy
 from penstock.records import Record, RowKey
 from penstock.rows import mapped, removal
-from penstock.settlement import OpenSync, Settlement
-from penstock.staging import Stage
+from penstock.settlement import Settlement
+from penstock.staging import Stage, restored
 from penstock.steps import NO_OTHER
 
 CHUNK = 500
@@ -97,7 +99,7 @@ class Endings:
                 return  # nor may an older, refused version of a held back row go
         yield from self._remove(ending)
         yield from self._replay(ending)
-        if ending.opened.pending and ending.whole and not ending.stopped:
+        if ending.opened.pending and ending.whole and not ending.stopped and not ending.opened.read_again:
             self._settlement.set_pending(ending.opened, None)
 
     def _until_settled(self) -> Iterator[None]:
@@ -109,18 +111,14 @@ class Endings:
             yield
 
     def _send_staged(self, ending: _Ending, stage: Stage) -> Iterator[None]:
-        opened, mapper = ending.opened, ending.mapper
+        opened = ending.opened
         guarded = self._judge_changes(ending, stage)
         if guarded is not None:
             self._trip(ending, guarded, stage.count)
         else:
             while stage.left:
                 yield from self._until_room()
-                rows = [
-                    spoilt or mapped(opened.sync, mapper, mapper.peek(text), epoch)
-                    for text, epoch, spoilt in stage.take(CHUNK)
-                ]
-                self._intake.take(opened, rows, self._now)
+                self._intake.take(opened, restored(opened.sync, stage.take(CHUNK)), self._now)
             yield from self._until_settled()
         stage.discard()
 
@@ -132,9 +130,9 @@ class Endings:
             return None
         if not ending.complete:
             why = "the stream was not read whole, so guards.max_changed_share cannot be judged"
-        elif len(stage.keys) > most * present:
+        elif len(stage.keys) > most * present and (changed := self._changed(opened, stage)) > most * present:
             why = (
-                f"{len(stage.keys)} rows are new or changed and {present} are at the destination, "
+                f"{changed} rows are new or changed and {present} are at the destination, "
                 f"guards.max_changed_share is {most:g}"
             )
         else:
@@ -143,6 +141,19 @@ class Endings:
             f"stream {opened.sync.stream}: {why}",
             "nothing of this stream was sent; look at the model, or change the guard for one run",
         )
+
+    def _changed(self, opened: OpenSync, stage: Stage) -> int:
+        """Count the staged rows that differ from what is at the destination.
+
+        The others were delivered since by the job of a dead run, or are only looked at for an object they lack.
+        """
+        changed, keys = 0, iter(stage.keys)
+        while some := list(islice(keys, CHUNK)):
+            known = self._ledger.fingerprints(opened.number, some)
+            for key in some:
+                last, _, _ = known.get(key, (None, None, 0))
+                changed += not last or stage.keys[key][: len(last)] != last
+        return changed
 
     def _trip(self, ending: _Ending, guarded: Guarded, records: int) -> None:
         ending.stopped = True

@@ -14,12 +14,13 @@ from penstock.errors import InvalidRecord
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper, decode_record, encode_payload, fingerprint
 from penstock.modes import REMOVALS, Action
+from penstock.opensync import OpenSync, mark_of
 from penstock.parents import Parents
 from penstock.policy import Policy
 from penstock.records import Batch, Delivered, Destination, KnownRow, Record, Rejected, Row, RowKey, Source
 from penstock.relations import is_linked
 from penstock.rows import claims_its_match, is_delivered, mapped
-from penstock.settlement import OpenSync, Settlement, mark_of
+from penstock.settlement import Settlement
 from penstock.steps import NO_OBJECT, NO_OTHER, dress, in_doubt, is_removal, next_step, want
 
 TOO_LARGE = Rejected("too_large", "the mapped record is larger than one request may be")
@@ -279,7 +280,7 @@ class Intake:
         ahead.payload, ahead.body = payload, body
         ahead.fingerprint = row.fingerprint if same else fingerprint(body, links)
         ahead.source_mark = row.source_mark if same else None
-        ahead.record, ahead.text = {**ahead.record, **row.record}, None
+        ahead.record, ahead.text, ahead.mapper = {**ahead.record, **row.record}, None, row.mapper
         ahead.epochs += row.epochs
         return True
 
@@ -374,7 +375,7 @@ class Intake:
             row.fingerprint, row.source_mark = row.fingerprint[:16], None  # so that the next run looks again
             opened.counts["links_skipped"] += 1
             return True
-        by = f"with that {link.match}" if link.match else f"of sync {link.sync} with that key"
+        by = f"with that {link.match}" if link.match else f"of sync {link.sync} with that key whose id is known"
         why = Rejected(NO_OTHER, f"there is no object of {link.object} {by}", f"associate {link.name}")
         opened.excused += 1
         self._settlement.rejected(opened, [(row, why)], "invalid")

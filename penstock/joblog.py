@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
+from msgspec.structs import replace
 
 from penstock.records import RowKey
 from penstock.store import Store
@@ -111,6 +112,13 @@ class JobLog:
         (entries,) = self._store.one("select entries from job_rows where job=? and first=?", (number, first))
         return _decode(bytes(entries))
 
+    def forget(self, sync: int) -> None:
+        """Forget what the rows of a sync's jobs hold: when one is over, its rows count as changed since."""
+        for (number,) in self._store.rows("select job from jobs where sync=?", (sync,)):
+            for first, entries in self.pieces(number):
+                blank = [replace(entry, fingerprint=b"", source_mark=None) for entry in entries]
+                self._write(number, first, blank)
+
     def purge(self, sync: int, key: str) -> int:
         """Wipe a row out of the jobs of a sync; its number stays, without it. Return how many were wiped."""
         wiped = 0
@@ -119,7 +127,8 @@ class JobLog:
                 kept = [NOBODY if entry.key == key else entry for entry in entries]
                 if kept != entries:
                     wiped += 1
-                    self._store.execute(
-                        "update job_rows set entries=? where job=? and first=?", (_encode(kept), number, first)
-                    )
+                    self._write(number, first, kept)
         return wiped
+
+    def _write(self, number: int, first: int, entries: Sequence[Entry]) -> None:
+        self._store.execute("update job_rows set entries=? where job=? and first=?", (_encode(entries), number, first))

@@ -19,14 +19,17 @@ from penstock.intake import Intake
 from penstock.ledger import Ledger
 from penstock.modes import Action
 from penstock.openjobs import PIECE, OpenJob
+from penstock.opensync import OpenSync
 from penstock.pace import Pace
 from penstock.policy import Policy
 from penstock.records import Delivered, Outcome, Rejected, Request, Response, Retry, Row, Unknown
 from penstock.rows import mapped
-from penstock.settlement import OpenSync, Settlement
+from penstock.settlement import Settlement
 
-LOOKS = 3
+LOOKS = 4
 """times that a job is looked for before it is believed not to be there"""
+LOOKING = frozenset({JobStep.FIND, JobStep.POLL, JobStep.RESULTS})
+"""steps whose answer may not know of the job yet: it can be read from another server than the one it was made on"""
 log = logging.getLogger("penstock")
 
 
@@ -128,7 +131,14 @@ class OpenJobs:
         return next((job for job in self.open if self._is_ready(job)), None)
 
     def _is_ready(self, job: OpenJob) -> bool:
-        return job.settling is None and not job.asked and job.durable and job.due <= self.now
+        return self._may_ask(job) and job.due <= self.now
+
+    def _may_ask(self, job: OpenJob) -> bool:
+        """Tell whether a job's next request waits for nothing but its time. A new job may wait for another's end."""
+        if job.settling is not None or job.asked or not job.durable:
+            return False
+        most = None if self._jobs is None else self._jobs.limits.open
+        return job.sent or most is None or sum(other.sent for other in self.open) < most
 
     def request(self, job: OpenJob) -> Request:
         """Write the request of a job's step; it counts as sent."""
@@ -139,7 +149,7 @@ class OpenJobs:
 
     def next_due(self) -> float | None:
         """Return when something is to be done next, answers and commits aside."""
-        due = [job.due for job in self.open if job.settling is None and not job.asked and job.durable]
+        due = [job.due for job in self.open if self._may_ask(job)]
         if self._intake.room and any(job.settling is not None for job in self.open):
             due.append(self.now)
         return min(due, default=None)
@@ -207,8 +217,12 @@ class OpenJobs:
         self._pace.succeed()
         match answer:
             case Moved():
+                if job.job.step is not JobStep.FIND:  # whose pages are one look together
+                    job.attempts = 0
                 self._go_on(job, answer)
             case Over():
+                short = answer.written is not None and job.nameless > answer.written
+                job.strange |= short
                 self._end(job, answer.rest)
                 if answer.stop is not None and not job.adopted:
                     self._stop(answer.stop)
@@ -223,10 +237,12 @@ class OpenJobs:
     def _missed(self, job: OpenJob) -> None:
         """Look again for a job that is not to be seen: what was sent last may be on its way yet."""
         job.attempts += 1
-        if job.job.step is not JobStep.FIND or job.attempts >= LOOKS:
+        if job.job.step not in LOOKING or job.attempts >= LOOKS:
             self._end(job, Unknown("the job cannot be found"))
             return
-        job.job.place, job.due = "", self.now + float(2**job.attempts)
+        if job.job.step is JobStep.FIND:
+            job.job.place = ""
+        job.due = self.now + float(2**job.attempts)
 
     def _go_on(self, job: OpenJob, moved: Moved) -> None:
         """Let a job take its next step; not one that needs rows which have died with another run."""
@@ -267,7 +283,7 @@ class OpenJobs:
 
     def _end(self, job: OpenJob, rest: Outcome) -> None:
         if job.strange and isinstance(rest, Delivered):
-            rest = Unknown("the results name rows that were not sent")
+            rest = Unknown("its results do not fit its rows")
         job.settling = self._settle_rest(job, rest)
 
     def _settle_rest(self, job: OpenJob, rest: Outcome) -> Iterator[None]:

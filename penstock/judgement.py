@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from penstock.counters import ENDS
 from penstock.errors import TooManyRejects
+from penstock.opensync import OpenSync
 from penstock.policy import Policy
-from penstock.settlement import OpenSync
 
 
 def hopeless(opened: OpenSync, policy: Policy) -> TooManyRejects | None:

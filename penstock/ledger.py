@@ -126,6 +126,14 @@ class Ledger:
             found[key] = KnownRow(seq, mark, destination_id, match, bool(left), bool(delivered), doubtful)
         return found
 
+    def ids(self, sync: int, keys: Sequence[RowKey]) -> dict[str, str]:
+        """Return the destination ids of rows that have not left, of any sync: this run need not have opened it."""
+        sql = (
+            "select row_key, destination_id from records"
+            " where left_at is null and destination_id is not null and sync=? and row_key in"
+        )
+        return dict(self._store.select_in(sql, (sync,), keys))
+
     def fingerprints(self, sync: int, keys: Sequence[RowKey]) -> dict[str, tuple[bytes | None, bytes | None, int]]:
         """Return fingerprint, source mark and number of present rows: the question asked of every record there is."""
         sql = (
@@ -185,7 +193,8 @@ class Ledger:
             " values(?,?,?,?,?,?,?,?) on conflict(sync, row_key) do update set match_value=excluded.match_value,"
             " fingerprint=excluded.fingerprint, source_mark=excluded.source_mark,"
             " delivered_at=excluded.delivered_at, left_at=null,"
-            " destination_id=coalesce(excluded.destination_id, records.destination_id)",
+            " destination_id=coalesce(excluded.destination_id,"
+            " case when records.left_at is null then records.destination_id end)",
             [
                 (sync, key, seq + n, match, mark, source_mark, destination_id, now)
                 for n, (key, match, mark, source_mark, destination_id) in enumerate(rows)
@@ -200,6 +209,22 @@ class Ledger:
             "update records set destination_id=null, fingerprint=null where sync=? and row_key=?",
             [(sync, key) for key in keys],
         )
+
+    def unlink(self, ids: Sequence[str]) -> list[int]:
+        """Take it that objects are gone, with all links to them; return the syncs whose rows have lost one.
+
+        Those rows keep the object's half of their fingerprint alone: when they are next read, only their links are
+        seen to.
+        """
+        lost = self.links.to(ids)
+        for sync, keys in lost.items():
+            self._store.begin(len(keys))
+            self._store.many(
+                "update records set fingerprint=substr(fingerprint, 1, 16), source_mark=null"
+                " where sync=? and row_key=?",
+                [(sync, key) for key in keys],
+            )
+        return sorted(lost)
 
     def leavers(self, sync: int, seen: Seen) -> list[RowKey]:
         """Return the keys of the rows that are at the destination and were not met in this run."""
@@ -224,10 +249,13 @@ class Ledger:
         self._store.many("update records set left_at=? where sync=? and row_key=?", [(now, sync, key) for key in keys])
 
     def remove(self, sync: int, keys: Sequence[RowKey]) -> None:
-        """Note that rows have left the source and are removed at the destination: nothing of them is known any more."""
+        """Note that rows have left the source and are removed at the destination.
+
+        Their ids are kept: by them the links are known that went with the objects, should the rows come back.
+        """
         self.mark_left(sync, keys)
         self._store.many(
-            "update records set fingerprint=null, source_mark=null, destination_id=null where sync=? and row_key=?",
+            "update records set fingerprint=null, source_mark=null where sync=? and row_key=?",
             [(sync, key) for key in keys],
         )
         self.links.forget(sync, keys)

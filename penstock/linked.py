@@ -56,6 +56,17 @@ class Linked:
             [(sync, *entry) for entry in entries],
         )
 
+    def to(self, others: Sequence[str]) -> dict[int, list[RowKey]]:
+        """Return the rows, by the number of their sync, that are linked with objects of these ids.
+
+        Ids of two kinds of object can be alike: some of the rows may be linked with another one of the same id.
+        """
+        found: dict[int, list[RowKey]] = {}
+        sql = "select sync, row_key, other_id from links where other_id in"
+        for sync, key, _ in self._store.select_in(sql, (), others):
+            found.setdefault(int(sync), []).append(RowKey(key))
+        return found
+
     def forget(self, sync: int, keys: Iterable[RowKey]) -> None:
         """Forget all links of rows whose objects are gone."""
         self._store.many("delete from links where sync=? and row_key=?", [(sync, key) for key in keys])

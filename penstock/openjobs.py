@@ -11,8 +11,8 @@ from penstock.checkpoint import Epoch
 from penstock.joblog import Entry, JobLog, Logged
 from penstock.mapping import RecordMapper
 from penstock.modes import Action
+from penstock.opensync import OpenSync
 from penstock.records import Row
-from penstock.settlement import OpenSync
 from penstock.staging import Texts
 from penstock.tables import as_json
 
@@ -46,17 +46,17 @@ class OpenJob:
         """how the rest of its rows comes to an end, once it is over"""
         self.adopted = False
         self.strange = False
-        """its results have named a row that is none of its own"""
+        """its results cannot be all there is to say: they name a row that is none of its own, or too few"""
         self.unsettled = 0
         """rows that have not come to their end in it"""
         self._log = log
-        self._mapper = opened.mapper
         self._records: Texts | None = None
         self._lines: Texts | None = None
         self._named = bytearray()
         self._unwritten: list[Entry] = []
-        self._epochs: list[Epoch] = []
-        self._epoch_of = array("L")
+        self._origins: list[tuple[Epoch, RecordMapper | None]] = []
+        """receipts and mappers of its rows"""
+        self._origin_of = array("L")
         self._line_of: dict[str, int] | None = None
 
     @classmethod
@@ -86,9 +86,9 @@ class OpenJob:
             Entry(row.key, row.match, row.fingerprint, row.source_mark, row.destination_id, known=known)
         )
         [epoch] = row.epochs
-        if not self._epochs or self._epochs[-1] is not epoch:
-            self._epochs.append(epoch)
-        self._epoch_of.append(len(self._epochs) - 1)
+        if not self._origins or self._origins[-1][0] is not epoch or self._origins[-1][1] is not row.mapper:
+            self._origins.append((epoch, row.mapper))
+        self._origin_of.append(len(self._origins) - 1)
         self._named.append(0)
         self.held |= identities
         self.job.rows += 1
@@ -136,6 +136,11 @@ class OpenJob:
             }
         return self._line_of.get(who)
 
+    @property
+    def nameless(self) -> int:
+        """Return how many rows no result has named."""
+        return self._named.count(0)
+
     def unnamed(self, first: int) -> list[int]:
         """Return the rows of a piece that no result has named, and take them as named."""
         found = [line for line in range(first, min(first + PIECE, self.job.rows)) if not self._named[line]]
@@ -149,13 +154,14 @@ class OpenJob:
 
     def receipt(self, line: int) -> Epoch | None:
         """Return the receipt of a row; None where it was the dead run's."""
-        return None if self.adopted else self._epochs[self._epoch_of[line]]
+        return None if self.adopted else self._origins[self._origin_of[line]][0]
 
     def record(self, line: int) -> tuple[RecordMapper, bytes]:
         """Return the source record of a row, and what it was mapped by."""
-        if self._records is None or self._mapper is None:
+        mapper = None if self.adopted else self._origins[self._origin_of[line]][1]
+        if self._records is None or mapper is None:
             raise AssertionError("the records of a job are gone with the run that made it")
-        return self._mapper, self._records.get(line)
+        return mapper, self._records.get(line)
 
     def end(self) -> None:
         """Forget it: all its rows have come to their end, or go on without it."""

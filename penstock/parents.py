@@ -95,6 +95,6 @@ class Parents:
         ids: dict[tuple[str, str], str] = {}
         for stream, keys in wanted.items():
             number = self._ledger.register.find(stream)
-            known = self._ledger.known(number, sorted(keys)) if number is not None else {}
-            ids |= {(stream, k): row.destination_id for k, row in known.items() if row.destination_id and not row.left}
+            found = self._ledger.ids(number, sorted(keys)) if number is not None else {}
+            ids |= {(stream, key): destination_id for key, destination_id in found.items()}
         return ids

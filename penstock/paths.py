@@ -18,11 +18,11 @@ from penstock.intake import Intake
 from penstock.jobs import OpenJobs
 from penstock.modes import Action
 from penstock.openjobs import OpenJob
+from penstock.opensync import OpenSync
 from penstock.policy import Policy
 from penstock.records import Row
-from penstock.rows import mapped
-from penstock.settlement import OpenSync, Settlement
-from penstock.staging import Spool
+from penstock.settlement import Settlement
+from penstock.staging import Spool, restored
 
 CHUNK = 500
 """rows handed over together"""
@@ -154,15 +154,11 @@ class Paths:
         while True:
             while not self._intake.room:
                 yield
-            texts = spool.take(self._chunk)
-            if not texts:
+            rows = restored(opened.sync, spool.take(self._chunk))
+            if not rows:
                 if by_job and spool.go_on():
                     continue  # they are older than those that will join as they come
                 break
-            mapper = opened.mapper
-            if mapper is None:
-                raise AssertionError("rows wait that nobody has mapped")
-            rows = [spoilt or mapped(opened.sync, mapper, mapper.peek(text), epoch) for text, epoch, spoilt in texts]
             self._settlement.elsewhere -= len(rows)
             if by_job:
                 self._sort(opened, spool, rows, forming)

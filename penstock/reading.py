@@ -24,8 +24,8 @@ from penstock.errors import InvalidRecord, MalformedInput
 from penstock.lenient import BOM, LONGEST_LINE, UNREADABLE, members, read_odd
 from penstock.mapping import RecordMapper, decode_record
 from penstock.modes import Json, Sync
+from penstock.opensync import OpenSync
 from penstock.records import Record, Source
-from penstock.settlement import OpenSync
 
 GROUP = 1_000
 """records handed over together, at most"""

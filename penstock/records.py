@@ -16,6 +16,7 @@ from penstock.modes import Action, FieldRule, Json, Link, Sync
 if TYPE_CHECKING:
     from penstock.checkpoint import Epoch
     from penstock.errors import InvalidRecord
+    from penstock.mapping import RecordMapper
 
 Record = dict[str, object]
 Payload = dict[str, object]
@@ -41,6 +42,8 @@ class Row(msgspec.Struct, eq=False):
     record: Record | bytes
     """the source record; as its text where that could not be parsed"""
     epochs: list[Epoch]
+    mapper: RecordMapper | None = None
+    """by which it was mapped: a SCHEMA in mid-stream brings another one"""
     text: bytes | None = None
     """the source record as it was read, where it is still the same"""
     known: KnownRow | None = None
@@ -78,6 +81,12 @@ class Row(msgspec.Struct, eq=False):
     """stands for what it has in common with rows that had better not be written beside it; 0: for nothing"""
     crowd: int = 0
     """times that it came back because others were written beside it"""
+    failures: int = 0
+    """requests with it that have failed"""
+    strikes: int = 0
+    """those of them before which another request was answered"""
+    apart: int = 0
+    """travels with none but rows of the same number: the requests that had it have failed again and again"""
     identities: tuple[str, ...] = ()
     sealed: bool = False
     weight: int = 0
@@ -143,6 +152,8 @@ class Batch:
     intent: int | None = None
     lane: int = 0
     """batches of one sync and lane go one at a time; 0: all at once"""
+    failed: bool = False
+    """its request got no answer, or one that says nothing of its rows"""
 
     @property
     def link(self) -> Link:

@@ -23,14 +23,16 @@ def mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch | None
         record = decode_record(source.record) if isinstance(source.record, bytes) else source.record
     except InvalidRecord as why:
         key = source.key or reject_key(source.record)
-        return Row(sync, key, "", {}, b"", b"", None, kept(source.record), epochs, invalid=why, weight=weight)
+        return Row(sync, key, "", {}, b"", b"", None, kept(source.record), epochs, mapper, invalid=why, weight=weight)
     try:
         key, match, payload, body, mark, links = mapper.map(record, source.key)
     except InvalidRecord as why:
         key = RowKey(why.row_key) if why.row_key is not None else reject_key(record)
-        return Row(sync, key, "", {}, b"", b"", None, kept(record), epochs, invalid=why, weight=weight)
+        return Row(sync, key, "", {}, b"", b"", None, kept(record), epochs, mapper, invalid=why, weight=weight)
     weight = weight or len(body)
-    row = Row(sync, key, match, payload, body, mark, source.mark, kept(record), epochs, links=links, weight=weight)
+    row = Row(
+        sync, key, match, payload, body, mark, source.mark, kept(record), epochs, mapper, links=links, weight=weight
+    )
     if isinstance(source.record, bytes):
         row.text = source.record
     if mapper.group is not None and (parent := payload.get(mapper.group)) is not None:
@@ -42,7 +44,7 @@ def removal(sync: Sync, mapper: RecordMapper, key: RowKey, record: Record | byte
     """Make the Row of a key that has left the source."""
     body = encode_payload(mapper.cleared()) if sync.strategy.removed is Action.CLEAR else b""
     links = ((),) * len(sync.links) if sync.strategy.removed is Action.CLEAR else ()
-    return Row(sync, key, "", {}, body, b"", None, kept(record), epochs, links=links, removed=True)
+    return Row(sync, key, "", {}, body, b"", None, kept(record), epochs, mapper, links=links, removed=True)
 
 
 def is_delivered(known: KnownRow | None, row: Row) -> bool:

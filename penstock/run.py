@@ -9,6 +9,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from decimal import Decimal
 from functools import partial
@@ -18,7 +19,7 @@ from typing import Protocol
 from requests.auth import AuthBase
 
 from penstock import __version__
-from penstock.bulk import by_job
+from penstock.bulk import by_job, jobs_of
 from penstock.checkpoint import Checkpoint
 from penstock.counters import ENDS, told
 from penstock.database import Lock
@@ -27,12 +28,12 @@ from penstock.errors import Fault, Interrupted, MalformedInput, Misconfigured, S
 from penstock.http import Asker, Http, ThreadSender
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
-from penstock.modes import Json, Sync
+from penstock.modes import NEVER, Json, Sync
 from penstock.policy import Policy, Reserve
 from penstock.reading import Reader, RegisterStream
 from penstock.records import Destination, Form
 from penstock.stateout import StateOut, write_to
-from penstock.syncs import ONE_WRITER, Writers, check_abilities, check_overlaps, load_syncs, nearest
+from penstock.syncs import ONE_WRITER, Writers, check_abilities, check_overlaps, load_syncs, nearest, parents_by_job
 
 STATE_INTERVAL = 1.0
 """seconds between STATE lines: Meltano stores each one in the loop that also moves the records"""
@@ -183,6 +184,11 @@ class Run:
         config = self._settings.config
         file = config.get("syncs_file")
         self._syncs = load_syncs(config.get("syncs"), str(file) if file else None, self._root)
+        jobs = jobs_of(self._destination)
+        if jobs is not None and not jobs.tells_ids:
+            for name in parents_by_job(self._syncs):
+                self._syncs[name] = replace(self._syncs[name], bulk_above=NEVER)
+                log.info("sync %s: no jobs: other syncs are linked with its rows, whose ids a job does not tell", name)
         check_overlaps(self._syncs.values())
         account = self._destination.account(self._ask)
         self._check_syncs()

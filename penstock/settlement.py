@@ -7,79 +7,24 @@ makes a printed STATE true.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from hashlib import blake2b
+from collections.abc import Iterable, Sequence
 
 from penstock.batching import Lanes
 from penstock.checkpoint import Checkpoint, Epoch
 from penstock.joblog import Entry
 from penstock.ledger import Ledger
-from penstock.mapping import RecordMapper
 from penstock.modes import REMOVALS, Action, Sync
+from penstock.opensync import OpenSync, mark_of
 from penstock.records import Abilities, Again, Batch, Delivered, Rejected, Row, RowKey
 from penstock.relations import related
-from penstock.staging import Spool, Stage
+from penstock.staging import Stage
 from penstock.steps import learn, made
-from penstock.tables import Seen, Settled, as_json
+
+MADE_ANEW = "objects that its rows are linked with were made anew"
 
 
-@dataclass(eq=False)
-class OpenSync:
-    """A sync in this run: its number in the ledger, its counters, the rows met."""
-
-    sync: Sync
-    number: int
-    seen: Seen
-    counts: Counter[str]
-    mapping: bytes
-    """version of its mapping"""
-    can: Abilities
-    remark: bool
-    """the mapping is another than last time: source marks of unchanged rows are written anew, once"""
-    rules: bytes = b""
-    """version of the rules that its rows are mapped by"""
-    new: bool = False
-    """nothing of it was ever delivered"""
-    pending: str | None = None
-    """why its old rows have to be read again; until then its bookmark is in no STATE that is printed"""
-    excused: int = 0
-    """refused rows that say nothing about the mapping: another row holds their match value, there is no object"""
-    absent: int = 0
-    """of these, rows that have no object"""
-    repeated: int = 0
-    """refused rows that an earlier run had refused just as they are"""
-    held: dict[RowKey, list[Epoch]] = field(default_factory=dict)
-    """removals by the tap's word that wait until a guard has judged them all, with their receipts"""
-    contested: set[str] = field(default_factory=set)
-    """rows whose match value another row of this run asked for: those that have left have only changed their key"""
-    mapper: RecordMapper | None = None
-    """by which its rows are mapped now"""
-    stage: Stage | None = None
-    """changed rows that wait until a guard has judged how many they are"""
-    bulk_above: int | None = None
-    """changed rows from which on they travel by a job; None: never"""
-    spool: Spool | None = None
-    """changed rows that wait until it is decided whether they travel by requests or by a job"""
-    straight: Callable[[list[Row], float], list[Row]] | None = None
-    """takes rows that need not wait, because a job is being formed; returns those that do"""
-    into_job: Callable[[Row], bool] | None = None
-    """lets a row join the job that is being formed, and tells whether it has"""
-
-    @property
-    def refused(self) -> int:
-        """Return how many rows were refused, by us or by the destination."""
-        return self.counts["invalid"] + self.counts["rejected"]
-
-    def no_longer_present(self, row: Row) -> None:
-        """Note that a row has left by the tap's word: rows met and rows present are held against each other later."""
-        if row.known is not None and not row.known.left:
-            self.seen.left(row.known.seq)
-
-
-def mark_of(opened: OpenSync, row: Row) -> bytes:
-    """Return what stands for a row's record and its mapping, to tell a refusal that repeats from a new one."""
-    return blake2b(as_json(row.record), digest_size=16, person=opened.mapping).digest()
+def _known_id(row: Row) -> str | None:
+    return None if row.known is None else row.known.destination_id
 
 
 class Settlement:
@@ -96,6 +41,8 @@ class Settlement:
         self._lanes = lanes
         self._settled: dict[Epoch, int] = {}
         """receipts that count once the transaction is committed"""
+        self._opened: dict[int, OpenSync] = {}
+        """by number"""
 
     def open(self, sync: Sync, mapping: bytes, rules: bytes, can: Abilities) -> OpenSync:
         """Start a sync. Raises Misconfigured when the ledger knows the stream as another object's."""
@@ -118,6 +65,7 @@ class Settlement:
         )
         if found.rules is None:
             self._ledger.register.remember_rules(found.number, rules)
+        self._opened[found.number] = opened
         self.touch()
         return opened
 
@@ -175,7 +123,7 @@ class Settlement:
 
     def delivered(self, opened: OpenSync, rows: Sequence[tuple[Row, Delivered]]) -> None:
         """End rows that the destination took."""
-        settled: list[Settled] = []
+        settled: list[Row] = []
         gone: list[RowKey] = []
         for row, outcome in rows:
             if row.removed:
@@ -188,10 +136,9 @@ class Settlement:
                 created = made(row, outcome)
                 end = "created" if created else "updated"
             opened.counts[end] += 1
-            destination_id = outcome.destination_id or row.destination_id
-            settled.append((row.key, row.match, row.fingerprint, row.source_mark, destination_id))
-        if settled:
-            self._ledger.deliver(opened.number, settled)
+            row.destination_id = outcome.destination_id or row.destination_id
+            settled.append(row)
+        self._deliver(opened, settled)
         if gone:
             opened.counts["removed"] += len(gone)
             self._ledger.remove(opened.number, gone)
@@ -213,6 +160,7 @@ class Settlement:
             for entry, end, _ in rows
         ]
         self._ledger.deliver(opened.number, settled)
+        self._replaced([(entry.destination_id, end.destination_id) for entry, end, _ in rows])
         for entry, end, epoch in rows:
             if epoch is None:
                 opened.counts["adopted"] += 1
@@ -234,6 +182,29 @@ class Settlement:
         self._ledger.doubt(opened.number, rows)
         self.touch()
 
+    def _deliver(self, opened: OpenSync, rows: Sequence[Row]) -> None:
+        """Remember rows as delivered."""
+        if rows:
+            self._ledger.deliver(
+                opened.number, [(r.key, r.match, r.fingerprint, r.source_mark, r.destination_id) for r in rows]
+            )
+            self._replaced([(_known_id(row), row.destination_id) for row in rows])
+
+    def _replaced(self, ids: Iterable[tuple[str | None, str | None]]) -> None:
+        """Take it that objects (old id, new id) are others than they were; links to the old ones went with them.
+
+        The rows that had them may be in syncs that have been read, or are not read in this run, so these are pending:
+        rows that a tap does not send again by itself would never be linked with the new objects.
+        """
+        gone = [old for old, new in ids if old is not None and new is not None and old != new]
+        for number in self._ledger.unlink(gone) if gone else ():
+            opened = self._opened.get(number)
+            if opened is None:
+                self._ledger.register.set_pending(number, MADE_ANEW)
+            else:
+                self.set_pending(opened, MADE_ANEW)
+                opened.read_again = True
+
     def placed(self, opened: OpenSync, rows: Sequence[Row]) -> None:
         """Note that the objects of rows are written whose links are still to be seen to: the rows are not at their end.
 
@@ -242,6 +213,7 @@ class Settlement:
         self._ledger.place(
             opened.number, [(row.key, row.match, row.fingerprint[:16], None, row.destination_id) for row in rows]
         )
+        self._replaced([(_known_id(row), row.destination_id) for row in rows])
         self.touch()
 
     def made_anew(self, opened: OpenSync, rows: Sequence[Row]) -> None:
@@ -269,17 +241,13 @@ class Settlement:
             self.delivered(opened, [(row, Delivered(None, row.created))])
             return
         opened.counts["unchanged"] += 1  # nothing had to be written
-        self._ledger.deliver(
-            opened.number, [(row.key, row.match, row.fingerprint, row.source_mark, row.destination_id)]
-        )
+        self._deliver(opened, [row])
         self._finish((row,))
 
     def existing(self, opened: OpenSync, row: Row) -> None:
         """End a row whose object was there before and is left as it is; from now on it is known."""
         opened.counts["existing"] += 1
-        self._ledger.deliver(
-            opened.number, [(row.key, row.match, row.fingerprint, row.source_mark, row.destination_id)]
-        )
+        self._deliver(opened, [row])
         self._finish((row,))
 
     def not_sent(self, opened: OpenSync, row: Row) -> None:
@@ -339,6 +307,7 @@ class Settlement:
         row.placed = row.placed and not lost
         learn(row, asked, outcome)
         if lost:
+            self._replaced([(_known_id(row), "")])
             self._ledger.forget_id(opened.number, [row.key])
             self.touch()
 

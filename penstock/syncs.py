@@ -74,6 +74,12 @@ def load_syncs(inline: object, file: str | None, root: Path) -> dict[str, Sync]:
     return parse_syncs(inline if inline is not None else {}, "setting syncs: ")
 
 
+def parents_by_job(syncs: Mapping[str, Sync]) -> list[str]:
+    """Return the syncs that would travel by jobs and with whose rows other syncs are linked, by their row keys."""
+    parents = {link.sync for sync in syncs.values() for link in sync.links}
+    return [name for name, sync in syncs.items() if name in parents and sync.bulk_above is not None]
+
+
 def check_overlaps(syncs: Iterable[Sync]) -> None:
     """Refuse two syncs that write one field of one object: each would undo the other, and call itself unchanged.
 

@@ -6,7 +6,7 @@ import msgspec
 
 from penstock.records import Record, RowKey
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 SCHEMA = """
 create table if not exists meta(name text primary key, value text not null) without rowid;
 create table if not exists syncs(
@@ -26,6 +26,7 @@ create table if not exists rejects(
 create table if not exists links(
   sync integer not null, row_key text not null, link text not null, other_id text not null, certain integer not null,
   primary key(sync, row_key, link, other_id)) without rowid;
+create index if not exists links_other on links(other_id);
 create table if not exists doubts(
   sync integer not null, row_key text not null, match_value text not null,
   primary key(sync, row_key, match_value)) without rowid;
@@ -55,6 +56,7 @@ UPGRADES = {
     ),
     2: (),  # the table of links, which is made with the others
     3: (),  # those of jobs
+    4: (),  # the index of links by the other object
 }
 """what brings a ledger from one version of the schema to the next"""
 

@@ -71,9 +71,9 @@ class Upkeep:
         sync = self.number(stream)
         self._store.begin(1)
         forgotten = self._store.execute("delete from records where sync=?", (sync,))
-        of_jobs = "delete from job_rows where job in (select job from jobs where sync=?)"
-        self._store.execute(of_jobs, (sync,))
-        for table in ("doubts", "intents", "links", "jobs"):
+        # A job that is under way is adopted all the same: it could write old values over those that are sent again.
+        JobLog(self._store, self._wall).forget(sync)
+        for table in ("doubts", "intents", "links"):
             self._store.execute(f"delete from {table} where sync=?", (sync,))  # noqa: S608 - names of ours
         self._register.set_pending(sync, FORGOTTEN)
         self._store.commit()

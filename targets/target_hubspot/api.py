@@ -13,32 +13,32 @@ from typing import Protocol
 from urllib.parse import quote
 
 from penstock.auth import Secret
+from penstock.bodies import encode_json, objects_in
 from penstock.bulk import Jobs
 from penstock.errors import Fault, Misconfigured
+from penstock.forms import fields_of, match_of
 from penstock.modes import Action, FieldRule, Json, Link, Sync
 from penstock.records import Abilities, Ask, Batch, Budgeted, Convert, Form, Gauge, Limits, Outcome, Request, Response
 from penstock.relations import RELATING
 from penstock.syncs import check_abilities, nearest
+from penstock.values import numeric_id
 from target_hubspot import codes, events, paths
 from target_hubspot.associations import MOST, Association
 from target_hubspot.associations import Kind as LinkKind
 from target_hubspot.creating import create_missing
 from target_hubspot.imports import Described, Imports
 from target_hubspot.memberships import MANUAL, Memberships
-from target_hubspot.objects import Objects, encode_json
+from target_hubspot.objects import Objects
 from target_hubspot.portal import Kind, Portal
 from target_hubspot.properties import (
     RECORD_ID,
     Property,
     converter_of_match,
-    fields_of,
     is_key,
     make_form,
-    match_of,
     unique_among,
 )
 from target_hubspot.refusals import NO_HUBSPOT, read_answer, refusal, unanswered
-from target_hubspot.values import record_id
 
 _FOUND_BY = frozenset({Action.UPSERT, Action.UPDATE, Action.CREATE, Action.FIND})
 _WRITES = _FOUND_BY | {Action.READ, Action.ARCHIVE, Action.DELETE} | RELATING
@@ -146,7 +146,7 @@ class HubSpot:
         kind = self._portal.kind(sync.object, ask, at)
         mistakes = self._scope_mistakes(kind, options.create_properties)
         mistakes += self._portal.lacking("crm.import") if sync.bulk_above is not None else []
-        fields, match = fields_of(sync, columns), match_of(sync, columns, key_properties)
+        fields, match = fields_of(sync, columns), match_of(sync, columns, key_properties, "email")
         if options.create_properties and columns is not None and not mistakes:
             create_missing(self._portal, kind, fields, columns, match, options.property_group, ask)
         properties = self._portal.for_sync(kind, sync, {*fields, match}, ask)
@@ -235,7 +235,7 @@ class HubSpot:
 
     def _convert(self, link: Link, ask: Ask) -> Convert:
         if link.match is None:
-            return record_id
+            return numeric_id
         other = self._portal.kind(link.object, ask, "")
         return converter_of_match(self._portal.properties(other, ask), link.match)
 
@@ -254,7 +254,7 @@ class HubSpot:
             )
         kind = self._portal.kind(str(found.get("objectTypeId")), ask, at)
         only = next(iter(sync.fields)) if sync.fields is not None and len(sync.fields) == 1 else None
-        match = sync.match or only or match_of(sync, columns, key_properties)
+        match = sync.match or only or match_of(sync, columns, key_properties, "email")
         rule = fields_of(sync, columns).get(match)
         if sync.fields is not None and (more := sorted(set(sync.fields) - {match})):
             raise Misconfigured(
@@ -308,7 +308,7 @@ class HubSpot:
         if response.status == 200:
             properties = read_answer(response, "reading an event").get("properties")
             if isinstance(properties, list):
-                known = frozenset(str(each.get("name")) for each in properties if isinstance(each, dict))
+                known = frozenset(str(each.get("name")) for each in objects_in(properties))
         elif response.status not in (400, 403):  # without the scope to read it, it is sent unchecked
             raise unanswered("reading an event", response)
         form = events.make_form(sync, columns, known)

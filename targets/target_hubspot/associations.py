@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from penstock.bodies import encode_json, json_body
 from penstock.modes import Action
 from penstock.records import Again, Batch, Delivered, Outcome, Rejected, Request, Response, Row, Unknown
 from target_hubspot import codes
-from target_hubspot.objects import LOOKS, encode_json, match_values, read_batch, record_id
-from target_hubspot.refusals import expect_done, json_body, refusal
+from target_hubspot.objects import LOOKS, match_values, read_batch, record_id
+from target_hubspot.refusals import expect_done, refusal
 
 MOST = {Action.LINK: 2000, Action.UNLINK: 100, Action.RESOLVE: 100}
 """inputs that one request may hold (documented)"""

@@ -6,14 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
+from penstock.bodies import encode_json, error_body, objects_in
 from penstock.errors import Misconfigured
-from penstock.mapping import json_types
+from penstock.forms import kind_of
 from penstock.modes import FieldRule, Json
 from penstock.records import Ask, Request
-from target_hubspot.objects import encode_json
 from target_hubspot.portal import Kind, Portal
 from target_hubspot.properties import RECORD_ID, Property
-from target_hubspot.refusals import error_body, read_answer, unanswered
+from target_hubspot.refusals import read_answer, unanswered
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}").fullmatch
 _YES_NO: list[Json] = [
@@ -21,13 +21,12 @@ _YES_NO: list[Json] = [
     {"label": "No", "value": "false", "displayOrder": 1},
 ]
 _NAME_RULE = "names are lower-case letters, digits and underscores"
-_FORMATS = {"date": "date", "date-time": "datetime"}
 Made = Mapping[str, Json]
 
 
 def definition(name: str, rule: FieldRule, columns: Mapping[str, Json], group: str, *, unique: bool) -> Made | str:
     """Define a property for what a field is taken from, or say why there can be none."""
-    kind = _kind(rule, columns)
+    kind = kind_of(rule, columns)
     if kind is None or not _NAME(name):
         why = f"column {rule.column!r} is an object or a list" if kind is None else _NAME_RULE
         return f"property {name!r} cannot be made: {why}"
@@ -37,19 +36,6 @@ def definition(name: str, rule: FieldRule, columns: Mapping[str, Json], group: s
     if kind == "bool":
         made["options"] = list(_YES_NO)
     return {**made, "hasUniqueValue": True} if unique else made
-
-
-def _kind(rule: FieldRule, columns: Mapping[str, Json]) -> str | None:
-    """Return the property type that fits a column or a constant; None where there is none."""
-    if rule.column is None:
-        return "bool" if isinstance(rule.constant, bool) else "string" if isinstance(rule.constant, str) else "number"
-    schema = columns.get(rule.column)
-    types = json_types(schema) or frozenset({str})
-    if types & {list, dict}:
-        return None
-    if str in types:
-        return _FORMATS.get(str(schema.get("format")), "string") if isinstance(schema, dict) else "string"
-    return "bool" if types == {bool} else "number"
 
 
 def create_missing(
@@ -95,12 +81,11 @@ def _make(portal: Portal, kind: Kind, wanted: Sequence[Made], group: str, ask: A
     """Make properties, and their group where it is not there; return those that the answer shows."""
     path = f"{portal.paths.properties}/{quote(kind.segment, safe='')}"
     groups = read_answer(ask(Request("GET", f"{path}/groups")), "reading the property groups").get("results")
-    if not any(isinstance(g, dict) and g.get("name") == group for g in (groups if isinstance(groups, list) else [])):
+    if not any(each.get("name") == group for each in objects_in(groups)):
         label = group.replace("_", " ").capitalize()
         _post(ask, f"{path}/groups", {"name": group, "label": label}, f"making the property group {group}")
     answer = _post(ask, f"{path}/batch/create", {"inputs": list(wanted)}, f"making properties of {kind.name}")
-    results = answer.get("results")
-    return [Property.of(each) for each in (results if isinstance(results, list) else []) if isinstance(each, dict)]
+    return [Property.of(each) for each in objects_in(answer.get("results"))]
 
 
 def _agrees(found: Property | None, body: Made) -> bool:

@@ -12,19 +12,20 @@ from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 
+from penstock.bodies import encode_json
 from penstock.errors import InvalidRecord, Misconfigured
+from penstock.forms import fields_of
 from penstock.modes import Action, Json, Sync
 from penstock.records import Abilities, Batch, Convert, Delivered, Form, Outcome, Request, Response, Row
 from penstock.syncs import nearest
-from target_hubspot.objects import encode_json
-from target_hubspot.properties import fields_of
+from penstock.values import email, moment, numeric_id
 from target_hubspot.refusals import expect_done
-from target_hubspot.values import moment, normalise_email, record_id, text
+from target_hubspot.values import text
 
 ABILITIES = Abilities(frozenset({Action.APPEND}), frozenset({Action.APPEND}), frozenset())
 WHO: Mapping[str, Convert] = {
-    "email": lambda value: normalise_email(text(value)),
-    "objectId": record_id,
+    "email": email,
+    "objectId": numeric_id,
     "utk": text,
 }
 """fields that say whose event it is"""
@@ -95,7 +96,7 @@ def make_form(sync: Sync, columns: Mapping[str, Json] | None, known: frozenset[s
 
 
 def _value(value: object) -> str:
-    found = text(value)
+    found = str(text(value))
     most = LONGEST_URL if found.startswith(("http://", "https://")) else LONGEST
     if len(found) > most:
         raise InvalidRecord(

@@ -15,10 +15,12 @@ from functools import lru_cache
 
 import msgspec
 
+from penstock.bodies import json_body, objects_in, within
 from penstock.bulk import Absent, Job, JobAnswer, JobLimits, JobStep, Moved, Over, Page
 from penstock.errors import BatchRefused, NotAccepted
 from penstock.modes import Action, Sync
 from penstock.records import Batch, Delivered, Outcome, Rejected, Request, Response, Retry, Row, Unknown
+from penstock.values import quoted_cell
 from target_hubspot import codes
 
 IMPORTS = "/crm/imports/2026-03"
@@ -79,6 +81,7 @@ class Imports:
 
     limits = LIMITS
     takes = frozenset({(Action.UPSERT, False), (Action.UPDATE, True)})
+    tells_ids = False
     carrying = frozenset({JobStep.CREATE})
     doubtful: Mapping[JobStep, JobStep] = {JobStep.CREATE: JobStep.FIND}
 
@@ -153,7 +156,7 @@ class Imports:
             if job.step is JobStep.CREATE and response.status == 429 and b'"DAILY"' in response.body:
                 raise BatchRefused("DAILY", "there are no imports left for today")
             raise self._refuse(response, Batch(job.sync, job.action, []))
-        body = _json(response)
+        body = json_body(response)
         if job.step is JobStep.FIND:
             return _found(job, body)
         if job.step is JobStep.RESULTS:
@@ -173,8 +176,7 @@ def _cell(value: str, kind: str) -> str:
     if kind == "datetime":
         moment = datetime.fromisoformat(value.removesuffix("Z")).replace(tzinfo=timezone.utc)
         return str((moment - _EPOCH) // timedelta(milliseconds=1))
-    quoted = value.replace('"', '""')
-    return f'"{quoted}"'
+    return quoted_cell(value)
 
 
 def _polled(job: Job, body: Mapping[str, object]) -> Moved:
@@ -183,9 +185,17 @@ def _polled(job: Job, body: Mapping[str, object]) -> Moved:
     if not (found.isascii() and found.isdigit()) or (state not in RUNNING and state not in ENDED):
         raise NotAccepted("the answer is not about an import")
     if state in ENDED:
-        return Moved(JobStep.RESULTS, f"{state} ", id=found)
+        return Moved(JobStep.RESULTS, f"{state}{_written(body)} ", id=found)
     polls = int(job.place or 0) if job.step is JobStep.POLL else 0
     return Moved(JobStep.POLL, str(polls + 1), id=found, after=min(FIRST_POLL * 2.0**polls, LONGEST_POLL))
+
+
+def _written(body: Mapping[str, object]) -> str:
+    """Return how many records an import says it has written: where its errors are not all there, this tells."""
+    metadata = body.get("metadata")
+    counters = metadata.get("counters") if isinstance(metadata, dict) else None
+    written = counters.get("UNIQUE_OBJECTS_WRITTEN", 0) if isinstance(counters, dict) else None
+    return f":{written}" if isinstance(written, int) else ""
 
 
 def _found(job: Job, body: Mapping[str, object]) -> JobAnswer:
@@ -199,24 +209,26 @@ def _found(job: Job, body: Mapping[str, object]) -> JobAnswer:
 
 def _errors(job: Job, body: Mapping[str, object]) -> Page:
     """Read one page of the lines that were refused. Of an import that was not DONE, the other lines are in doubt."""
-    state = job.place.partition(" ")[0]
+    ended = job.place.partition(" ")[0]
+    state, _, written = ended.partition(":")
     about = _head(job.head)
     ends = [(_who(entry, about), _refused(entry, about)) for entry in _results(body)]
     after = _after(job, body)
     if after:
-        return Page(ends, Moved(JobStep.RESULTS, f"{state} {after}"))
-    return Page(ends, Over(Delivered() if state == "DONE" else Unknown(f"the import ended as {codes.label(state)}")))
+        return Page(ends, Moved(JobStep.RESULTS, f"{ended} {after}"))
+    if state == "DONE":
+        return Page(ends, Over(Delivered(), int(written) if written else None))
+    return Page(ends, Over(Unknown(f"the import ended as {codes.label(state)}")))
 
 
 def _who(entry: Mapping[str, object], about: Head) -> int | str:
     """Name the row of an error: by the cell that identifies it, which a line number does not where cells have lines."""
-    source = entry.get("sourceData")
-    cells = source.get("rowData") if isinstance(source, dict) else None
+    cells = within(entry, "sourceData", "rowData")
     place = next((n for n, (name, _) in enumerate(about.columns) if name == about.key), 0)
     cell = cells[place] if isinstance(cells, list) and len(cells) > place else None
     if isinstance(cell, str) and cell:
         return cell
-    number = source.get("lineNumber") if isinstance(source, dict) else None
+    number = within(entry, "sourceData", "lineNumber")
     return number - 2 if isinstance(number, int) else -1  # the header is line 1
 
 
@@ -235,7 +247,7 @@ def _results(body: Mapping[str, object]) -> list[Mapping[str, object]]:
     found = body.get("results")
     if not isinstance(found, list):
         raise NotAccepted("the answer is no list")
-    return [entry for entry in found if isinstance(entry, dict)]
+    return objects_in(found)
 
 
 def _after(job: Job, body: Mapping[str, object]) -> str:
@@ -246,19 +258,8 @@ def _after(job: Job, body: Mapping[str, object]) -> str:
     paging = body.get("paging")
     if not paging:
         return ""
-    following = paging.get("next") if isinstance(paging, dict) else None
-    after = str(following.get("after") or "") if isinstance(following, dict) else ""
+    after = str(within(body, "paging", "next", "after") or "")
     found = f"&after={after}"
     if not _CURSOR(after) or job.place.endswith(found):
         raise NotAccepted("the answer does not say where it goes on")
     return found
-
-
-def _json(response: Response) -> Mapping[str, object]:
-    try:
-        body = msgspec.json.decode(response.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise NotAccepted("the answer is not JSON") from error
-    if not isinstance(body, dict):
-        raise NotAccepted("the answer is no object")
-    return body

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from penstock.bodies import encode_json, json_body
 from penstock.modes import Action
 from penstock.records import Again, Batch, Delivered, Outcome, Rejected, Request, Response
 from target_hubspot import codes
-from target_hubspot.objects import LOOKS, Objects, encode_json
-from target_hubspot.refusals import expect_done, json_body
+from target_hubspot.objects import LOOKS, Objects
+from target_hubspot.refusals import expect_done
 
 MANUAL = frozenset({"MANUAL", "SNAPSHOT"})
 """lists whose members can be chosen (documented)"""

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 import msgspec
 
+from penstock.bodies import encode_json, error_body, json_body
 from penstock.errors import BatchRefused, Misconfigured, NotAccepted
 from penstock.modes import Action, Sync
 from penstock.records import Again, Batch, Delivered, Outcome, Rejected, Request, Response, Retry, Row, Unknown
+from penstock.values import normalise_email
 from target_hubspot import codes
 from target_hubspot.properties import RECORD_ID
-from target_hubspot.refusals import error_body, expect_done, json_body, refusal
-from target_hubspot.values import normalise_email
+from target_hubspot.refusals import expect_done, refusal
 
 LOOKS = 3
 """times that one row is sent before what an answer leaves out is taken at its word"""
@@ -30,7 +31,6 @@ TAKEN = frozenset({"CONFLICT", "OBJECT_ALREADY_EXISTS", "CONFLICTING_UNIQUE_VALU
 AMBIGUOUS = Rejected(
     "ambiguous_match", "several records have the value of the match property, so none of them is meant"
 )
-encode_json = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 

@@ -28,33 +28,27 @@ class Paths:
 
 
 _EVENTS = "/events/2026-03"
+
+
+def _dated(date: str) -> Paths:
+    return Paths(
+        objects=f"/crm/objects/{date}",
+        associations=f"/crm/associations/{date}",
+        properties=f"/crm/properties/{date}",
+        schemas=f"/crm-object-schemas/{date}/schemas",
+        pipelines=f"/crm/pipelines/{date}",
+        owners=f"/crm/owners/{date}",
+        lists=f"/crm/lists/{date}",
+        events=_EVENTS,
+        imports=f"/crm/imports/{date}",
+        account=f"/account-info/{date}/details",
+        token=f"/oauth/{date}/token",
+    )
+
+
 VERSIONS: Mapping[str, Paths] = {
-    "2026-03": Paths(
-        objects="/crm/objects/2026-03",
-        associations="/crm/associations/2026-03",
-        properties="/crm/properties/2026-03",
-        schemas="/crm-object-schemas/2026-03/schemas",
-        pipelines="/crm/pipelines/2026-03",
-        owners="/crm/owners/2026-03",
-        lists="/crm/lists/2026-03",
-        events=_EVENTS,
-        imports="/crm/imports/2026-03",
-        account="/account-info/2026-03/details",
-        token="/oauth/2026-03/token",  # noqa: S106 - a path
-    ),
-    "2026-09": Paths(
-        objects="/crm/objects/2026-09",
-        associations="/crm/associations/2026-09",
-        properties="/crm/properties/2026-09",
-        schemas="/crm-object-schemas/2026-09/schemas",
-        pipelines="/crm/pipelines/2026-09",
-        owners="/crm/owners/2026-09",
-        lists="/crm/lists/2026-09",
-        events=_EVENTS,
-        imports="/crm/imports/2026-09",
-        account="/account-info/2026-09/details",
-        token="/oauth/2026-09/token",  # noqa: S106
-    ),
+    "2026-03": _dated("2026-03"),
+    "2026-09": _dated("2026-09"),
     "v3": Paths(
         objects="/crm/v3/objects",
         associations="/crm/v4/associations",

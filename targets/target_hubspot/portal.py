@@ -7,16 +7,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
+from penstock.bodies import Body, encode_json, objects_in, within
 from penstock.errors import Fault, Misconfigured, Stop
 from penstock.modes import Sync
 from penstock.records import Ask, Request
 from penstock.syncs import nearest
-from target_hubspot.objects import encode_json
+from penstock.values import labelled, normalise_email
 from target_hubspot.paths import Paths
-from target_hubspot.properties import STAGES, Property, labelled
+from target_hubspot.properties import STAGES, Property
 from target_hubspot.refusals import read_answer
 
-Body = Mapping[str, object]
 # fmt: off
 STANDARD: Mapping[str, str] = {
     "contacts": "0-1", "companies": "0-2", "deals": "0-3", "tickets": "0-5", "products": "0-7",
@@ -105,7 +105,7 @@ class Portal:
     def _custom_objects(self, ask: Ask) -> tuple[list[Kind], str]:
         """Return the custom objects; and why there are none, where the token may not see them."""
         try:
-            results = _dicts(self.read(ask, self.paths.schemas, "reading the custom objects").get("results"))
+            results = objects_in(self.read(ask, self.paths.schemas, "reading the custom objects").get("results"))
         except Misconfigured as error:
             return [], f"; its custom objects cannot be seen: {error.message}"
         return [_custom(each) for each in results], ""
@@ -141,8 +141,7 @@ class Portal:
     def labels(self, one: Kind, other: Kind, ask: Ask) -> list[Body]:
         """Return the kinds of associations from one type to another."""
         path = f"{self.paths.associations}/{quote(one.segment, safe='')}/{quote(other.segment, safe='')}/labels"
-        results = self.read(ask, path, "reading the association labels").get("results")
-        return [each for each in results if isinstance(each, dict)] if isinstance(results, list) else []
+        return objects_in(self.read(ask, path, "reading the association labels").get("results"))
 
     def _all_owners(self, ask: Ask) -> Mapping[str, str]:
         """Return the ids of the portal's owners by address."""
@@ -152,21 +151,18 @@ class Portal:
             while after is not None:
                 path = f"{self.paths.owners}?limit=100" + (f"&after={quote(str(after), safe='')}" if owners else "")
                 body = self.read(ask, path, "reading the owners")
-                results = body.get("results")
                 before = len(owners)
-                for each in results if isinstance(results, list) else []:
-                    if isinstance(each, dict) and each.get("email"):
-                        owners[str(each["email"]).strip().lower()] = str(each.get("id"))
-                paging = body.get("paging")
-                following = paging.get("next") if isinstance(paging, dict) else None
-                after = following.get("after") if isinstance(following, dict) and len(owners) > before else None
+                for each in objects_in(body.get("results")):
+                    if each.get("email"):
+                        owners[normalise_email(str(each["email"]))] = str(each.get("id"))
+                after = within(body, "paging", "next", "after") if len(owners) > before else None
             self._owners = owners
         return self._owners
 
     def _staged(self, kind: Kind, sync: Sync, found: Property, ask: Ask) -> Property:
         """Return a property with the names of pipelines or stages; of one pipeline's, where the sync names one."""
         path = f"{self.paths.pipelines}/{quote(kind.segment, safe='')}"
-        pipelines = _dicts(self.read(ask, path, f"reading the pipelines of {kind.name}").get("results"))
+        pipelines = objects_in(self.read(ask, path, f"reading the pipelines of {kind.name}").get("results"))
         if not pipelines:
             return found
         if not found.name.endswith("stage"):
@@ -174,16 +170,12 @@ class Portal:
         rule = (sync.fields or {}).get("pipeline" if found.name == "dealstage" else "hs_pipeline")
         own = rule.constant if rule is not None else None
         chosen = [each for each in pipelines if own in (None, *_label_and_id(each))]
-        stages = [stage for each in chosen for stage in _dicts(each.get("stages"))]
+        stages = [stage for each in chosen for stage in objects_in(each.get("stages"))]
         return replace(found, type="enumeration", options=labelled(map(_label_and_id, stages)))
 
 
 def _label_and_id(body: Body) -> tuple[str, str]:
     return str(body.get("label")), str(body.get("id"))
-
-
-def _dicts(value: object) -> list[Body]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _custom(body: Body) -> Kind:

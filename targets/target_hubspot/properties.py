@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from penstock.errors import InvalidRecord, Misconfigured
+from penstock.errors import Misconfigured
+from penstock.forms import constant_mistakes, fields_of, match_mistakes, match_of
 from penstock.modes import Action, FieldRule, Json, Sync
 from penstock.records import Convert, Form
 from penstock.syncs import nearest
-from target_hubspot.values import converter, key, normalise_email, record_id
+from penstock.values import as_match, labelled, normalise_email, numeric_id
+from target_hubspot.values import converter
 
 RECORD_ID = "hs_object_id"
 STAGES = frozenset({"pipeline", "dealstage", "hs_pipeline", "hs_pipeline_stage"})
@@ -53,13 +54,6 @@ class Property:
         )
 
 
-def labelled(options: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return values by label; a label that several values share means none of them."""
-    pairs = list(options)
-    times = Counter(label for label, _ in pairs)
-    return {label if times[label] == 1 else value: value for label, value in pairs}
-
-
 def make_form(
     sync: Sync,
     columns: Mapping[str, Json] | None,
@@ -75,7 +69,7 @@ def make_form(
     """
     at, title = f"sync {sync.stream}", title or sync.object
     fields = fields_of(sync, columns)
-    match = match_of(sync, columns, key_properties)
+    match = match_of(sync, columns, key_properties, "email")
     if creates and columns is None:
         absent = {n: Property(n, "string", unique=n == match) for n in [*fields, match] if n and n not in properties}
         properties = {**properties, **absent}
@@ -84,14 +78,12 @@ def make_form(
     ]
     if sync.match or columns is not None:  # without either, the match is known when the SCHEMA is
         mistakes += _match_mistakes(at, title, match, sync, fields, properties)
-    for name, rule in fields.items():
-        if rule.column is None and name in properties and not properties[name].read_only:
-            mistakes += _constant_mistake(at, name, rule, properties[name])
+    convert = {name: converter(properties[name]) for name in fields if name in properties}
+    mistakes += constant_mistakes(at, fields, {n: c for n, c in convert.items() if not properties[n].read_only})
     if mistakes:
         raise Misconfigured(mistakes)
-    convert = {name: converter(properties[name]) for name in fields}
     if match in convert and match != "email":
-        convert[match] = key(record_id if match == RECORD_ID else convert[match])
+        convert[match] = as_match(numeric_id if match == RECORD_ID else convert[match])
     used = [properties[name] for name in sorted(fields)]
     return Form(
         match=match,
@@ -109,21 +101,6 @@ def normaliser(match: str, properties: Mapping[str, Property], title: str) -> Ca
     found = properties.get(match)
     searched = not is_key(match, properties, title) and found is not None and found.type == "string"
     return normalise_email if match == "email" or searched else str.strip
-
-
-def fields_of(sync: Sync, columns: Mapping[str, Json] | None) -> Mapping[str, FieldRule]:
-    """Return a sync's fields; without any, columns go by name."""
-    return sync.fields if sync.fields is not None else {name: FieldRule(name) for name in columns or {}}
-
-
-def match_of(sync: Sync, columns: Mapping[str, Json] | None, key_properties: Sequence[str]) -> str:
-    """Return the property that finds the object: as the sync says, else that of the stream's only key, else e-mail."""
-    if sync.match:
-        return sync.match
-    if len(key_properties) != 1:
-        return "email"
-    fields = fields_of(sync, columns)
-    return next((name for name, rule in fields.items() if rule.column == key_properties[0]), key_properties[0])
 
 
 def unique_among(properties: Mapping[str, Property], title: str) -> list[str]:
@@ -169,11 +146,7 @@ def _match_mistakes(
         named = f"unique are {', '.join(unique) or 'none'}{_own_key(title)}"
         more = f"; {match!r} would do for `mode: update`"
         return [f"{at}: match: property {match!r} is not unique in HubSpot; {named}{more}"]
-    if match not in fields:
-        return [f"{at}: match: {match!r} is not among the fields; add `{match}: <source column>`"]
-    if fields[match].column is None:
-        return [f"{at}: match: {match!r} is a constant, so all rows would be one object; take it from a column"]
-    return []
+    return match_mistakes(at, match, fields)
 
 
 def _own_key(title: str) -> str:
@@ -182,15 +155,7 @@ def _own_key(title: str) -> str:
     return "; a name that is not taken is made a unique property with setting `create_properties: true`"
 
 
-def _constant_mistake(at: str, name: str, rule: FieldRule, found: Property) -> list[str]:
-    try:
-        converter(found)(rule.constant)
-    except InvalidRecord as error:
-        return [f"{at}: the constant for {name!r}: {error.message}"]
-    return []
-
-
 def converter_of_match(properties: Mapping[str, Property], match: str) -> Convert:
     """Return what turns a value of a column into the text that another object is found by."""
     convert = converter(properties[match])
-    return (lambda value: normalise_email(str(convert(value)))) if match == "email" else key(convert)
+    return (lambda value: normalise_email(str(convert(value)))) if match == "email" else as_match(convert)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
-import msgspec
-
+from penstock.bodies import error_body, json_body
 from penstock.errors import BatchRefused, Fault, Misconfigured, NotAccepted, Throttled, Unavailable
 from penstock.records import Batch, Response
 from penstock.retry import retry_after
@@ -16,7 +15,6 @@ NO_HUBSPOT = (
     "the answer at start is not HubSpot's",
     "check that setting api_url is HubSpot's API, or the sandbox's /hubspot, and that no proxy answers; run again",
 )
-_decode = msgspec.json.Decoder().decode
 
 
 def refusal(response: Response, batch: Batch) -> Exception:
@@ -104,22 +102,3 @@ def expect_done(response: Response, batch: Batch) -> None:
     if isinstance(errors, list) and errors:
         why = codes.reason(errors[0] if isinstance(errors[0], dict) else {})
         raise BatchRefused(why.code, f"{why.message} (status {response.status})", why.property)
-
-
-def json_body(response: Response) -> Mapping[str, object]:
-    """Return the object that an answer is. Raises NotAccepted where it is none."""
-    try:
-        body = _decode(response.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise NotAccepted(f"status {response.status} with a body that is not JSON") from error
-    if not isinstance(body, dict):
-        raise NotAccepted(f"status {response.status} with a body that is no object")
-    return body
-
-
-def error_body(response: Response) -> Mapping[str, object]:
-    """Return what an answer says of its error; nothing where it cannot be read."""
-    try:
-        return json_body(response)
-    except NotAccepted:
-        return {}

@@ -8,7 +8,7 @@ from requests.auth import AuthBase
 from singer_sdk import typing as th
 
 from penstock import __version__
-from penstock.auth import Bearer, Secret, Unsigned
+from penstock.auth import Bearer, Secret, Unsigned, check_credential
 from penstock.errors import Misconfigured
 from penstock.http import Asker, Http
 from penstock.links import checked_url
@@ -20,8 +20,7 @@ from target_hubspot.paths import DEFAULT, VERSIONS
 
 API_URL = "https://api.hubapi.com"
 DOMAINS = ("hubapi.com",)
-SANDBOX_TOKEN = "sandbox-"  # noqa: S105 - the form of one
-"""what tokens of a simulated HubSpot begin with; a real one must not be sent to whatever listens on this machine"""
+VENDOR = "HubSpot"
 OAUTH = ("client_id", "client_secret", "refresh_token")
 
 
@@ -110,7 +109,7 @@ class TargetHubSpot(PenstockTarget):
                 "set TARGET_HUBSPOT_TOKEN, or the three settings of an OAuth app",
             )
         for name in given or ["token"]:
-            self._check_credential(name)
+            check_credential(name, f"TARGET_HUBSPOT_{name.upper()}", self.config[name], self.config["api_url"], VENDOR)
         if not given:
             return Bearer(Secret(self.config["token"]))
         ca_file = self.config.get("ca_file")
@@ -124,20 +123,6 @@ class TargetHubSpot(PenstockTarget):
         client = {name: Secret(self.config[name]) for name in ("client_id", "client_secret")}
         path = VERSIONS[self.config["api_version"]].token
         return Refreshing(RefreshGrant(Asker(http), path, client, Secret(self.config["refresh_token"])), time.time)
-
-    def _check_credential(self, name: str) -> None:
-        value = Secret(self.config[name])
-        if not value or not all("!" <= c <= "~" for c in value):
-            raise Misconfigured(
-                f"setting {name}: is empty or holds a blank, a line break or a character that no {name} has",
-                f"set TARGET_HUBSPOT_{name.upper()} to the {name} alone",
-            )
-        if self.config["api_url"].startswith("http:") and not value.startswith(SANDBOX_TOKEN):
-            raise Misconfigured(
-                f"setting {name}: is no sandbox {name}, but api_url is a sandbox on this machine; "
-                "it was not sent there",
-                f"for HubSpot itself leave api_url out; for the sandbox use a {name} that begins with {SANDBOX_TOKEN}",
-            )
 
     def destination(self) -> Destination:
         """Return HubSpot, as the settings want it."""

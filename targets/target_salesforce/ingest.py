@@ -78,6 +78,7 @@ class Ingest:
         }
     )
     carrying = frozenset({JobStep.CREATE, JobStep.UPLOAD})
+    tells_ids = True
     doubtful: Mapping[JobStep, JobStep] = {JobStep.START: JobStep.POLL, JobStep.CANCEL: JobStep.POLL}
 
     def __init__(
@@ -237,7 +238,7 @@ def _stands(job: Job, body: Mapping[str, object]) -> JobAnswer:
     if state == "JobComplete" or job.place == "cancelled" or body.get("numberRecordsProcessed") not in (0, None):
         return Moved(JobStep.RESULTS, f"{state} successful")
     why = "Aborted" if state == "Aborted" else str(body.get("errorMessage", "")).partition(":")[0].strip()
-    return Over(Retry(f"the job has ended as {state}"), _ended(job, why))
+    return Over(Retry(f"the job has ended as {state}"), stop=_ended(job, why))
 
 
 def _ended(job: Job, code: str) -> Stop:

@@ -16,9 +16,9 @@ from penstock.delivery import Answer, Delivery
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
 from penstock.modes import Json, Sync
+from penstock.opensync import OpenSync
 from penstock.policy import Policy
 from penstock.records import Batch, Limits, Outcome, Request, Response, Row, RowKey, Source
-from penstock.settlement import OpenSync
 from tests.core import places
 from tests.core.parts import no_ask
 from tests.core.sim import SCHEMA, SYNC, Memory

@@ -65,6 +65,11 @@ class JobServer:
         self.stuck = False
         self.refuses = False
         self.created: list[str] = []
+        self.miscounts = False
+        """says that nothing was written"""
+        self.unseen = 0
+        """times that a job cannot be seen when somebody asks how it stands"""
+        self.most_open = 0
 
     def advance(self, world: World, chance: Random, point: Callable[[str], None]) -> None:
         for job in self.jobs.values():
@@ -81,7 +86,8 @@ class JobServer:
             found = [(i, job.state) for i, job in self.jobs.items() if job.name == number]
             return _ok(found)
         job = self.jobs.get(number)
-        if job is None:
+        if job is None or (verb == "" and self.unseen > 0):
+            self.unseen -= 1
             return Response(404, {}, b"")
         if verb == "rows":
             if job.state != "open" or job.rows:
@@ -93,7 +99,9 @@ class JobServer:
             job.state = "cancelled" if job.state in ("open", "running") else job.state
         elif verb.startswith("results"):
             start = int(verb.removeprefix("results"))
-            return _ok([job.state, job.done[start : start + PAGE], start + PAGE < len(job.done)])
+            more = start + PAGE < len(job.done)
+            written = 0 if self.miscounts else sum(done["outcome"] == "delivered" for _, _, done in job.done)
+            return _ok([job.state, job.done[start : start + PAGE], more, written])
         return _ok(job.state)
 
     def _create(self, body: Mapping[str, Any], chance: Random) -> Response:
@@ -102,6 +110,7 @@ class JobServer:
         number = str(len(self.jobs) + 1)
         job = self.jobs[number] = SimJob(body["name"], body["action"], stuck=self.stuck)
         self.created.append(job.name)
+        self.most_open = max(self.most_open, sum(job.state in ("open", "running") for job in self.jobs.values()))
         if chance.random() < self.fail:
             job.fails_at = chance.randint(0, 5)
         if body["rows"] is not None:
@@ -120,6 +129,7 @@ class SimJobs:
 
     def __init__(self, *, at_once: bool, limits: JobLimits = LIMITS) -> None:
         self.limits = limits
+        self.tells_ids = not at_once
         self._at_once = at_once
         self.carrying = frozenset({JobStep.CREATE if at_once else JobStep.UPLOAD})
         self.doubtful: Mapping[JobStep, JobStep] = {
@@ -186,7 +196,9 @@ class SimJobs:
             return Moved(JobStep.START)
         return Moved(JobStep.POLL, after=0.3) if state == "running" else Moved(JobStep.RESULTS, "0")
 
-    def _results(self, job: Job, state: str, rows: list[tuple[int, Any, dict[str, Any]]], more: bool) -> Page:
+    def _results(
+        self, job: Job, state: str, rows: list[tuple[int, Any, dict[str, Any]]], more: bool, written: int
+    ) -> Page:
         ends: list[tuple[int | str, Outcome]] = []
         for line, key, result in rows:
             outcome = outcome_of(result)
@@ -199,7 +211,7 @@ class SimJobs:
         elif not self._at_once:
             then = Over(Retry("not processed"))
         else:
-            then = Over(Delivered() if state == "done" else Unknown("the job broke off"))
+            then = Over(Delivered() if state == "done" else Unknown("the job broke off"), written)
         return Page(ends, then)
 
 

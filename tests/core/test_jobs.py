@@ -5,9 +5,7 @@ The destination's jobs are simulated, in the two shapes that APIs have (tests/co
 
 from __future__ import annotations
 
-import os
 import tempfile
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,6 @@ from hypothesis import strategies as st
 
 from penstock.bulk import JobLimits
 from penstock.errors import Misconfigured
-from penstock.ledger import Ledger
 from penstock.modes import MODES, Action, Link, Sync
 from penstock.policy import Policy
 from penstock.retry import RetryPolicy
@@ -27,9 +24,9 @@ from tests.core import places
 from tests.core.sim import ABILITIES, SYNC, Ending, World, activate_line, record_line, run, schema_line, state_line
 from tests.core.simjobs import LIMITS, SimJobs
 from tests.core.test_promise import HISTORIES, Version, as_input, check_final, check_promise, position_of, rejects
-from tests.effort import examples
+from tests.effort import histories
 
-CASES = int(os.environ.get("PENSTOCK_CRASH_CASES", "400"))
+CASES = histories(400)
 POLICY = Policy(retry=RetryPolicy(attempts=100), max_rows=50, spool_age=0.5)
 SHAPES = pytest.mark.parametrize("at_once", [False, True], ids=["staged", "at once"])
 
@@ -280,7 +277,7 @@ def many(history: list[Version]) -> list[Version]:
     return [replace(v, key=v.key + 4 * (n % 4)) for n, v in enumerate(history)]
 
 
-@settings(max_examples=examples(CASES), deadline=None)
+@settings(max_examples=CASES, deadline=None)
 @given(HISTORIES, st.integers(0, 2**32), st.floats(0, 0.4), st.booleans(), st.integers(0, 4), st.floats(0, 1))
 def test_every_history_ends_right_under_faults(
     history: list[Version], seed: int, faults: float, at_once: bool, above: int, fail: float
@@ -296,7 +293,7 @@ def test_every_history_ends_right_under_faults(
         assert left(path) == []
 
 
-@settings(max_examples=examples(CASES), deadline=None)
+@settings(max_examples=CASES, deadline=None)
 @given(
     HISTORIES,
     st.integers(0, 2**32),
@@ -355,24 +352,6 @@ def test_deaths_at_any_points_lose_nothing(
         check_final([v for v in history if v.key in rest], world, path)
         assert len(set(world.server.created)) == len(world.server.created), "a job was created twice"
         assert left(path) == []
-
-
-def test_what_is_purged_is_gone_from_an_open_job_too(tmp_path: Path) -> None:
-    world, path = World(), tmp_path / "l.db"
-    assert go([schema_line(), *people(6)], world, path, crash_at=("between rows of a job", 2)).crashed
-    with closing(Ledger(places.at(path))) as ledger:
-        assert ledger.upkeep.purge("people", "[2]") == 1
-    ending = go([schema_line(), state_line(6)], world, path)
-    assert (ending.stop, ending.counts["adopted"]) == (None, 5)
-    assert "[2]" not in {key for (key,) in places.query(path, "select row_key from records")}
-
-
-def test_a_sync_that_is_forgotten_has_no_jobs(tmp_path: Path) -> None:
-    world, path = World(), tmp_path / "l.db"
-    assert go([schema_line(), *people(6)], world, path, crash_at=("between rows of a job", 2)).crashed
-    with closing(Ledger(places.at(path))) as ledger:
-        ledger.upkeep.forget("people")
-    assert left(path) == []
 
 
 @pytest.mark.parametrize(

@@ -202,6 +202,17 @@ def test_a_file_whose_tables_are_not_ours_is_refused(tmp_path: Path) -> None:
     assert not path.with_name("l.db-wal").exists(), "the connection was not closed"
 
 
+def test_what_somebody_else_keeps_in_the_file_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "crm.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("create table customers(id integer)")
+    path.chmod(0o644)
+    before = path.read_bytes()
+    with pytest.raises(Misconfigured, match=r"ledger_path: .*crm\.db is a database of something else"), opened(path):
+        pass
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (before, 0o644)
+
+
 def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
     (tmp_path / "l.db").write_bytes(b"not a database at all, but long enough to be looked at" * 40)
     with pytest.raises(Misconfigured, match="cannot be opened"), opened(tmp_path / "l.db"):

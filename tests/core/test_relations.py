@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.modes import MODES, Action, FieldRule, Link, Sync
+from penstock.errors import Guarded
+from penstock.modes import MODES, Action, FieldRule, Guards, Link, Sync
 from penstock.records import Limits
 from tests.core import places
 from tests.core.sim import FIELDS, Ending, World, activate_line, run, state_line
+from tests.effort import histories
 
-CASES = int(os.environ.get("PENSTOCK_CRASH_CASES", "300"))
+CASES = histories(300)
 BY_NAME = Link("companies", "company", match="name")
 PEOPLE = Sync("people", "contacts", "email", fields=FIELDS, links=(BY_NAME,))
 COLUMNS = {
@@ -141,6 +143,16 @@ def test_a_missing_object_that_is_skipped_is_looked_for_again_and_the_row_is_not
     third = run(lines, there, tmp_path / "l.db", sync_for=lambda _: sync)
     assert [request.path for request in third.requests] == ["/resolve", "/link"]
     assert linked(there) == {"p1@x.com": {"acme"}}
+
+
+def test_rows_that_only_wait_for_another_object_have_not_changed(tmp_path: Path) -> None:
+    there = world()
+    sync = replace(sync_with(missing="skip"), guards=Guards(max_changed_share=0.3))
+    for version, name in ((1, "a"), (2, "a"), (3, "b")):
+        rows = [Version(n, name, ("acme",)).line(version) for n in range(5)]
+        lines = [schema(), *rows, activate_line(version), state_line(version)]
+        ending = run(lines, there, tmp_path / "l.db", sync_for=lambda _: sync)
+        assert isinstance(ending.stop, Guarded) == (version == 3)
 
 
 def test_a_missing_object_is_made_where_the_sync_says_so(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from penstock.errors import Misconfigured
 from penstock.modes import FieldRule, Sync
-from penstock.syncs import load_syncs, parse_syncs
+from penstock.syncs import load_syncs, parents_by_job, parse_syncs
 
 GOOD = {
     "people": {
@@ -29,6 +29,18 @@ def test_a_whole_sync_is_read() -> None:
         "plan": FieldRule(None, "gold"),
     }
     assert parse_syncs(GOOD) == {"people": Sync("people", "contacts", "email", fields, "skip", 0.5)}
+
+
+def test_a_sync_that_others_are_linked_with_by_key_is_known() -> None:
+    """Its jobs may not tell the ids that the others need."""
+    common = {"object": "companies", "match": "domain", "mode": "upsert", "bulk_above": 5}
+    people = {
+        "object": "contacts",
+        "match": "email",
+        "associate": [{"object": "companies", "sync": "firms", "from": "f"}],
+    }
+    syncs = parse_syncs({"firms": common, "shops": common, "people": people})
+    assert parents_by_job(syncs) == ["firms"]
 
 
 def test_a_share_may_come_as_singer_sdk_reads_it() -> None:

@@ -88,6 +88,9 @@ def test_the_steps_of_an_import() -> None:
     assert read(JobStep.POLL, {**running, "state": "DEFERRED"}, "3") == Moved(JobStep.POLL, "4", "1471", 2.0)
     assert read(JobStep.POLL, {**running, "state": "PROCESSING"}, "30") == Moved(JobStep.POLL, "31", "1471", 15.0)
     assert read(JobStep.POLL, {**running, "state": "DONE"}) == Moved(JobStep.RESULTS, "DONE ", "1471")
+    counters = {"metadata": {"counters": {"TOTAL_ROWS": 3, "UNIQUE_OBJECTS_WRITTEN": 2}}}
+    assert read(JobStep.POLL, {**running, **counters, "state": "DONE"}) == Moved(JobStep.RESULTS, "DONE:2 ", "1471")
+    assert read(JobStep.RESULTS, {"results": []}, "DONE:2 ") == Page([], Over(Delivered(), written=2))
     assert read(JobStep.CANCEL, {"status": "COMPLETE"}) == Moved(JobStep.POLL)
     assert read(JobStep.POLL, {}, status=404) == Absent()
 

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from penstock.errors import BatchRefused, InvalidRecord, Misconfigured, NotAccepted, Refusal, Stop
 from penstock.modes import Action, FieldRule, Json, Link, Sync
 from penstock.records import Again, Batch, Delivered, Outcome, Rejected, Retry, Row, Unknown
+from penstock.values import labelled
 from target_hubspot import events
 from target_hubspot.associations import Association
 from target_hubspot.creating import definition
 from target_hubspot.events import Events
 from target_hubspot.memberships import Memberships
 from target_hubspot.objects import AMBIGUOUS, Objects
-from target_hubspot.properties import labelled
 from tests.hubspot.test_any_answer import JSON, recorded
 from tests.hubspot.values import Body, answer, batch, result, row, row_error, sent
 

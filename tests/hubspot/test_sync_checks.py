@@ -51,7 +51,7 @@ def mistakes(fields: Mapping[str, FieldRule] | None, match: str | None = "email"
         (
             {**MAIL, "plan": FieldRule(None, "silver")},
             "email",
-            "'plan': the value is none of the property's options: free, gold",
+            "'plan': the value is none of the field's options: free (Free), gold (Gold plus)",
         ),
     ],
 )

@@ -166,6 +166,7 @@ class Answers:
                 case Again():
                     self._led_on(opened, batch.action, row, outcome, ends)
                 case Retry():
+                    row.crowd += outcome.crowded
                     ends.later.append((row, outcome.reason, outcome.after))
                 case Unknown():
                     self._unsure(row, outcome, ends)

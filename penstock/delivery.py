@@ -104,6 +104,7 @@ class Delivery:
             self.syncs[sync.stream] = self._settlement.open(
                 sync, mapper.version, mapper.rules, mapper.abilities or self._destination.abilities
             )
+            self.syncs[sync.stream].bulk_above = mapper.bulk_above
             self._jobs.adopt(self.syncs[sync.stream])
             self._paths.open(self.syncs[sync.stream])
         opened = self.syncs[sync.stream]
@@ -193,8 +194,9 @@ class Delivery:
         if self._settlement.dirty_since is not None:
             due.append(self._settlement.dirty_since + self.policy.commit_age)
         if self.stopped is None:
-            if (self._sendable or self._jobs.ready) and self.in_flight < self._destination.limits.concurrency:
-                kinds = set() if self._jobs.ready else {batch.kind for batch in self._sendable}
+            free = [] if self._jobs.ready else [batch for batch in self._sendable if self._lane_is_free(batch)]
+            if (free or self._jobs.ready) and self.in_flight < self._destination.limits.concurrency:
+                kinds = {batch.kind for batch in free}
                 due.append(self.pace.ready_at(now, kinds))
             others = (
                 None if self._jobs.ready else self._jobs.next_due(),
@@ -273,7 +275,8 @@ class Delivery:
                 self._asked[ticket := next(self._tickets)] = job
                 self._send(ticket, self._jobs.request(job), None)
                 continue
-            batch = next((b for b in self._sendable if self.pace.has_room(b.kind, self._now)), None)
+            may = (b for b in self._sendable if self.pace.has_room(b.kind, self._now) and self._lane_is_free(b))
+            batch = next(may, None)
             if batch is None:
                 return
             self._sendable.remove(batch)
@@ -281,6 +284,10 @@ class Delivery:
                 row.attempts += 1
             self._in_flight[ticket := next(self._tickets)] = batch
             self._send(ticket, self._destination.encode(batch), batch.kind)
+
+    def _lane_is_free(self, batch: Batch) -> bool:
+        """Tell whether no other batch of the lane is under way."""
+        return not batch.lane or all(b.lane != batch.lane or b.sync is not batch.sync for b in self._in_flight.values())
 
     def _send(self, ticket: int, request: Request, kind: Kind | None) -> None:
         self.calls += 1

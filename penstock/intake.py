@@ -6,7 +6,7 @@ others queue in their lanes; a row that heads them all gets its action and a pla
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from penstock.batching import Batcher, Lanes, key_identity, match_identity
 from penstock.checkpoint import Epoch
@@ -124,6 +124,8 @@ class Intake:
         if opened.spool is None:
             self.enter(opened, rows, now)
             return
+        if opened.straight is not None:
+            rows = opened.straight(rows, now)
         for row in rows:
             opened.spool.add(row, now)
         self._settlement.elsewhere += len(rows)
@@ -160,7 +162,7 @@ class Intake:
             return
         record = decode_record(row.record) if isinstance(row.record, bytes) else row.record
         whole = mapped(row.sync, mapper, Source(row.key, None, {**before, **record}), None)
-        row.record, row.invalid, row.source_mark = whole.record, whole.invalid, None
+        row.record, row.text, row.invalid, row.source_mark = whole.record, None, whole.invalid, None
         if whole.invalid is None and whole.match != row.match:  # its lanes are those of the other
             row.invalid = InvalidRecord("sparse", "it lacks the match field, which a refused record of its row holds")
         if row.invalid is None:
@@ -197,6 +199,8 @@ class Intake:
 
     def queue(self, opened: OpenSync, rows: list[Row], now: float) -> None:
         """Queue rows that know what is known of them."""
+        if opened.into_job is not None and not self._lanes.rows and not opened.sync.links:
+            rows = self._join(opened, rows, opened.into_job)
         ready: list[Row] = []
         for row in rows:
             self._complete(opened, row)
@@ -209,6 +213,31 @@ class Intake:
             elif self._lanes.enter(row, (own_lane, *self._match_lanes(row, ahead))):
                 ready.append(row)
         self._admit(opened, ready, now)
+
+    def _join(self, opened: OpenSync, rows: list[Row], into_job: Callable[[Row], bool]) -> list[Row]:
+        """Let rows join a job of which none waits for another, or has to be looked at any closer; return the others."""
+        if self._ledger.rejects.has_any(opened.number):
+            return rows
+        claims = [row.match for row in rows if claims_its_match(row)]
+        owners = self._ledger.owners(opened.number, claims) if claims else {}
+        others: list[Row] = []
+        for row in rows:
+            if (
+                row.invalid
+                or row.removed
+                or (owners and row.match in owners)
+                or len(row.body) > self._limits.body_bytes
+            ):
+                others.append(row)
+                continue
+            row.wanted = want(row)
+            row.action = next_step(row, opened.can)
+            dress(row, row.action)
+            if not into_job(row):
+                others.append(row)
+            elif row.known is not None:
+                opened.seen.mark(row.known.seq, present=not row.known.left)
+        return others
 
     @staticmethod
     def _know(opened: OpenSync, row: Row, known: KnownRow | None) -> None:
@@ -257,7 +286,7 @@ class Intake:
             row.fingerprint if same else fingerprint(body, links, [link.name for link in row.sync.links])
         )
         ahead.source_mark = row.source_mark if same else None
-        ahead.record, ahead.mapper = {**ahead.record, **row.record}, row.mapper
+        ahead.record, ahead.text, ahead.mapper = {**ahead.record, **row.record}, None, row.mapper
         ahead.epochs += row.epochs
         return True
 

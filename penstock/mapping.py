@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from penstock import __version__
 from penstock.errors import InvalidRecord, Misconfigured
 from penstock.lenient import UNREADABLE, OddRecord, Unreadable, checked, read_odd
-from penstock.modes import Json, Sync
+from penstock.modes import NEVER, Json, Sync
 from penstock.records import Convert, Form, Payload, Record, RowKey, Source
 from penstock.syncs import nearest
 
@@ -86,6 +86,9 @@ class RecordMapper:
         self.version = mapping_version(sync, form, columns, key_properties)
         self.rules = rules_version(sync, form, columns, key_properties)
         self.abilities = form.abilities
+        self.bulk_above = (
+            form.bulk_above if sync.bulk_above is None else None if sync.bulk_above == NEVER else sync.bulk_above
+        )
         self._constants: Payload = {}
         self._fields: list[Field] = []
         self._steady = without(sync.created_only) if sync.created_only else None
@@ -111,6 +114,11 @@ class RecordMapper:
     def match(self) -> str | None:
         """Name the field that finds the object."""
         return self._form.match
+
+    @property
+    def group(self) -> str | None:
+        """Name the field by which rows are kept apart."""
+        return self._form.group
 
     @property
     def columns(self) -> frozenset[str]:

@@ -44,6 +44,8 @@ class Row(msgspec.Struct, eq=False):
     epochs: list[Epoch]
     mapper: RecordMapper | None = None
     """by which it was mapped: a SCHEMA in mid-stream brings another one"""
+    text: bytes | None = None
+    """the source record as it was read, where it is still the same"""
     known: KnownRow | None = None
     destination_id: str | None = None
     invalid: InvalidRecord | None = None
@@ -77,6 +79,10 @@ class Row(msgspec.Struct, eq=False):
     created: bool | None = None
     """and has been created by that"""
     attempts: int = 0
+    group: int = 0
+    """stands for what it has in common with rows that had better not be written beside it; 0: for nothing"""
+    crowd: int = 0
+    """times that it came back because others were written beside it"""
     failures: int = 0
     """requests with it that have failed"""
     strikes: int = 0
@@ -146,6 +152,8 @@ class Batch:
     """bytes of payload"""
     opened_at: float = 0.0
     intent: int | None = None
+    lane: int = 0
+    """batches of one sync and lane go one at a time; 0: all at once"""
     failed: bool = False
     """its request got no answer, or one that says nothing of its rows"""
     most: int = 0
@@ -203,6 +211,8 @@ class Retry:
 
     reason: str
     after: float | None = None
+    crowded: bool = False
+    """others were written beside it: the next time in a smaller batch, then with no other such batch beside it"""
 
 
 @dataclass(frozen=True)
@@ -252,6 +262,8 @@ class Limits:
     """per window"""
     window: float
     """seconds"""
+    asked_bytes: int | None = None
+    """of the values that one request of a look may hold, as they stand in a URL"""
     rows_of: Mapping[Kind, int] = field(default_factory=dict)
     """rows that a request of an action may hold, where that is another number"""
     budgets: Mapping[Kind, Budgeted] = field(default_factory=dict)
@@ -316,10 +328,14 @@ class Form:
     """the links it makes, by the destination's own words: no other sync of the object may make one of them"""
     required: frozenset[str] = frozenset()
     """fields without which a row is not sent"""
+    group: str | None = None
+    """the field whose value rows of different requests under way had better not share: a parent that they lock"""
     note: str = ""
     """what the user should know of how this sync works, such as its cost"""
     abilities: Abilities | None = None
     """what the destination can be asked to do with this object; None: all that it can"""
+    bulk_above: int | None = None
+    """rows from which on they travel by a job, where the sync does not say; None: never"""
 
 
 @dataclass(frozen=True)
@@ -335,6 +351,8 @@ class Abilities:
     """what rows are memberships of, where they are: see `penstock.members`. They join by UPDATE, which also takes out
     `Row.gone`, and leave by ARCHIVE, both by id; a FIND looks under `Row.match` alone, and `Delivered.created` tells
     whether the object was no member before"""
+    after_look: frozenset[Action] = frozenset()
+    """those that make an object, once a look has found none"""
 
 
 class Destination(Protocol):

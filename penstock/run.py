@@ -28,7 +28,7 @@ from penstock.errors import Fault, Interrupted, MalformedInput, Misconfigured, S
 from penstock.http import Asker, Http, ThreadSender
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
-from penstock.modes import Json, Sync
+from penstock.modes import NEVER, Json, Sync
 from penstock.policy import Policy, Reserve
 from penstock.reading import Reader, RegisterStream
 from penstock.records import Destination, Form
@@ -187,7 +187,7 @@ class Run:
         jobs = jobs_of(self._destination)
         if jobs is not None and not jobs.tells_ids:
             for name in parents_by_job(self._syncs):
-                self._syncs[name] = replace(self._syncs[name], bulk_above=None)
+                self._syncs[name] = replace(self._syncs[name], bulk_above=NEVER)
                 log.info("sync %s: no jobs: other syncs are linked with its rows, whose ids a job does not tell", name)
         check_overlaps(self._syncs.values())
         account = self._destination.account(self._ask)

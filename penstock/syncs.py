@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from penstock.errors import Misconfigured
-from penstock.modes import MODES, REMOVALS, Action, FieldRule, Guards, Json, Link, Strategy, Sync
+from penstock.modes import MODES, NEVER, REMOVALS, Action, FieldRule, Guards, Json, Link, Strategy, Sync
 from penstock.records import Abilities
 
 SYNC_KEYS = (
@@ -80,7 +80,7 @@ def load_syncs(inline: object, file: str | None, root: Path) -> dict[str, Sync]:
 def parents_by_job(syncs: Mapping[str, Sync]) -> list[str]:
     """Return the syncs that would travel by jobs and with whose rows other syncs are linked, by their row keys."""
     parents = {link.sync for sync in syncs.values() for link in sync.links}
-    return [name for name, sync in syncs.items() if name in parents and sync.bulk_above is not None]
+    return [name for name, sync in syncs.items() if name in parents and sync.bulk_above not in (None, NEVER)]
 
 
 def check_overlaps(syncs: Iterable[Sync]) -> None:
@@ -155,7 +155,7 @@ def _parse_sync(stream: str, spec: object, where: str, mistakes: list[str]) -> S
         strategy=strategy,
         guards=_parse_guards(at, spec["guards"], mistakes) if "guards" in spec else Guards(),
         links=links,
-        bulk_above=_count(f"{at}.bulk_above", spec.get("bulk_above"), mistakes),
+        bulk_above=_threshold(f"{at}.bulk_above", spec.get("bulk_above"), mistakes),
     )
 
 
@@ -235,6 +235,10 @@ def _count(at: str, value: object, mistakes: list[str], other: str = "") -> int 
     return None
 
 
+def _threshold(at: str, value: object, mistakes: list[str]) -> int | None:
+    return NEVER if value == "never" else _count(at, value, mistakes, ", or never")
+
+
 def check_abilities(sync: Sync, abilities: Abilities, by_job: Iterable[Action] = ()) -> None:
     """Refuse what the destination cannot do; `by_job` is what it can do in bulk. Raises Misconfigured."""
     needed = set(sync.strategy.actions)
@@ -250,7 +254,7 @@ def check_abilities(sync: Sync, abilities: Abilities, by_job: Iterable[Action] =
             f"what it knows is {', '.join(_in_words(abilities.actions - _STEPS))}",
             "use a mode that needs nothing else",
         )
-    if sync.bulk_above is not None:
+    if sync.bulk_above not in (None, NEVER):
         _check_bulk(sync, sorted({action.value for action in by_job}))
     if sync.guards.of_removals and sync.strategy.removed not in REMOVALS:
         raise Misconfigured(

@@ -15,6 +15,9 @@ from penstock_sandbox.faults import Fault
 from penstock_sandbox.hubspot import canned, errors, imports, plane
 from penstock_sandbox.hubspot.portal import Shelf
 from penstock_sandbox.provenance import BEHAVIOURS, counts
+from penstock_sandbox.salesforce import errors as salesforce_errors
+from penstock_sandbox.salesforce.bulk import work
+from penstock_sandbox.salesforce.control import ACTIONS as SALESFORCE_ACTIONS
 from penstock_sandbox.world import World
 
 
@@ -26,6 +29,7 @@ class Move(msgspec.Struct, forbid_unknown_fields=True):
 
 
 Action = Callable[[World, Request, bytes], object]
+REFUSALS = (msgspec.MsgspecError, ValueError, errors.RefusalError, salesforce_errors.RefusalError)
 
 
 def _reset(world: World, _request: Request, _body: bytes) -> object:
@@ -123,15 +127,21 @@ def _clear_faults(world: World, _request: Request, _body: bytes) -> object:
     return {"faults": []}
 
 
-def _history(world: World, request: Request, _body: bytes) -> object:
+def _advance(world: World) -> None:
+    """Bring what goes on by itself to where it is now."""
     imports.advance(world.hubspot, world.clock.now())
+    work.advance(world.salesforce, world.clock.now())
+
+
+def _history(world: World, request: Request, _body: bytes) -> object:
+    _advance(world)
     limit = request.query_params.get("limit")
     writes = world.history.after(int(request.query_params.get("after", "0")), None if limit is None else int(limit))
     return {"writes": writes, "last": len(world.history)}
 
 
 def _objects(world: World, request: Request, _body: bytes) -> object:
-    imports.advance(world.hubspot, world.clock.now())
+    _advance(world)
     shelf: Shelf = world.hubspot.shelf(request.path_params["type"])
     archived = request.query_params.get("archived") == "true"
     return {"objects": list(shelf.table.listing(archived=archived))}
@@ -165,6 +175,7 @@ ACTIONS: list[tuple[str, str, Action]] = [
     ("GET", "/objects/{type}", _objects),
     ("GET", "/stats", _stats),
     ("GET", "/behaviours", _behaviours),
+    *((method, f"/salesforce{path}", action) for method, path, action in SALESFORCE_ACTIONS),
 ]
 
 
@@ -179,7 +190,7 @@ def _route(world: World, method: str, path: str, action: Action) -> Route:
         try:
             content = msgspec.json.encode(action(world, request, body))
             status = 200
-        except (msgspec.MsgspecError, ValueError, errors.RefusalError) as error:
+        except REFUSALS as error:
             content, status = msgspec.json.encode({"error": str(error)}), 400
         return Response(content, status, media_type="application/json")
 

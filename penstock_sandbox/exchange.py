@@ -14,6 +14,11 @@ class Call(NamedTuple):
     body: bytes
     number: int
     now: float
+    raw_query: str = ""
+    origin: str = ""
+    """Scheme, host and vendor prefix under which the request came in."""
+    waiting: int = 1
+    """Requests to this vendor that are being answered at this moment, with this one."""
 
     def segments(self) -> list[str]:
         """Return the decoded path segments; a trailing slash counts as absent."""
@@ -28,3 +33,7 @@ class Answer(NamedTuple):
     headers: dict[str, str]
     route: str
     over_quota: bool = False
+    chunked: bool = False
+    """Sent without `Content-Length`."""
+    gzipped: bool = False
+    """Sent compressed."""

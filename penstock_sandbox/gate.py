@@ -1,7 +1,9 @@
 """The ASGI door of a simulated vendor: latency, faults and counters around a pure `respond`."""
 
 import asyncio
+import gzip
 from collections.abc import Callable
+from typing import TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -12,22 +14,48 @@ from penstock_sandbox.faults import Fault
 from penstock_sandbox.protocol import TRANSPORT, reset
 from penstock_sandbox.world import World
 
+Item = TypeVar("Item")
 Respond = Callable[[Call], Answer]
+Work = Callable[[], bool]
 HTML = "<html><head><title>Just a moment</title></head><body><h1>Something went wrong</h1></body></html>"
 JSON = "application/json;charset=utf-8"
 SILENT = b'{"status":"COMPLETE","results":[]}'
 
 
 class Gate:
-    """Serves one vendor under a path prefix."""
+    """Serves one vendor under a path prefix.
 
-    def __init__(self, world: World, prefix: str, respond: Respond) -> None:
+    `silent` is its success that says nothing of any row. `work` does a bit of what goes on after an answer, jobs for
+    instance, and tells whether there is more to do at once.
+    """
+
+    def __init__(
+        self, world: World, prefix: str, respond: Respond, silent: bytes = SILENT, work: Work | None = None
+    ) -> None:
         self.world = world
         self.prefix = prefix
         self.respond = respond
+        self.silent = silent
+        self.work = work
+        self.waiting = 0
+        self._working: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or drop it where a fault says so."""
+        self.waiting += 1
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            self.waiting -= 1
+        if self.work is not None and (self._working is None or self._working.done()):
+            self._working = asyncio.create_task(self._go_on(self.work))
+
+    async def _go_on(self, work: Work) -> None:
+        """Work until there is nothing more to do, and let requests in between."""
+        while work():
+            await asyncio.sleep(0)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         world = self.world
         raw_path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
         path = raw_path[len(self.prefix) :]
@@ -44,8 +72,11 @@ class Gate:
             await self._instead(struck, "struck before apply", scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        query = _query(scope["query_string"].decode("latin-1"))
-        answer = self.respond(Call(scope["method"], path, query, headers, body, number, world.clock.now()))
+        text = scope["query_string"].decode("latin-1")
+        origin = f"{scope.get('scheme', 'http')}://{headers.get('host', '')}{self.prefix}"
+        now, method = world.clock.now(), scope["method"]
+        call = Call(method, path, _query(text), headers, body, number, now, text, origin, self.waiting)
+        answer = self.respond(call)
         world.routes[answer.route] += 1
         world.over_quota += answer.over_quota
         struck = faults.get("after_apply")
@@ -55,9 +86,9 @@ class Gate:
         struck = faults.get("in_answer")
         world.statuses[answer.status if struck is None else _status(struck, answer)] += 1
         if struck is None:
-            await _send(send, answer.status, answer.headers, answer.body)
+            await _give(send, answer)
         else:
-            await _distort(struck, answer, scope, receive, send)
+            await self._distort(struck, answer, scope, receive, send)
 
     async def _instead(self, fault: Fault, route: str | None, scope: Scope, receive: Receive, send: Send) -> None:
         """Give the fault's answer in place of the vendor's."""
@@ -66,17 +97,35 @@ class Gate:
         if fault.kind == "reset":
             await _drop(scope, receive)
             return
-        status, body, headers = _substitute(fault)
+        status, body, headers = _substitute(fault, self.silent)
         self.world.statuses[status] += 1
         await _send(send, status, headers, body)
 
+    async def _distort(self, fault: Fault, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+        """Spoil the true answer on its way."""
+        match fault.kind:
+            case "reset":
+                half = answer.body[: len(answer.body) // 2]
+                await send(_start(answer.status, answer.headers, len(answer.body)))
+                await send({"type": "http.response.body", "body": half, "more_body": True})
+                await _drop(scope, receive)
+            case "truncate":
+                await _give(send, answer._replace(body=answer.body[: len(answer.body) // 2]))
+            case "drop_rows" | "repeat_rows" | "strip_context":
+                await _give(send, answer._replace(body=_edited(answer.body, fault)))
+            case "drip":
+                await _drip(fault, answer, scope, send)
+            case _:
+                status, body, headers = _substitute(fault, self.silent)
+                await _send(send, status, headers, body)
 
-def _substitute(fault: Fault) -> tuple[int, bytes, dict[str, str]]:
+
+def _substitute(fault: Fault, silent: bytes) -> tuple[int, bytes, dict[str, str]]:
     match fault.kind:
         case "html":
             return 200, HTML.encode(), {"Content-Type": "text/html"} | fault.headers
         case "silent":
-            return 200, SILENT, {"Content-Type": JSON} | fault.headers
+            return 200, silent, {"Content-Type": JSON} | fault.headers
         case "empty":
             return 200, b"", {"Content-Type": JSON} | fault.headers
         case _:
@@ -84,47 +133,42 @@ def _substitute(fault: Fault) -> tuple[int, bytes, dict[str, str]]:
 
 
 def _status(fault: Fault, answer: Answer) -> int:
-    return _substitute(fault)[0] if fault.kind in {"html", "empty", "silent", "status"} else answer.status
+    return _substitute(fault, b"")[0] if fault.kind in {"html", "empty", "silent", "status"} else answer.status
 
 
-async def _distort(fault: Fault, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
-    """Spoil the true answer on its way."""
-    match fault.kind:
-        case "reset":
-            half = answer.body[: len(answer.body) // 2]
-            await send(_start(answer.status, answer.headers, len(answer.body)))
-            await send({"type": "http.response.body", "body": half, "more_body": True})
-            await _drop(scope, receive)
-        case "truncate":
-            await _send(send, answer.status, answer.headers, answer.body[: len(answer.body) // 2])
-        case "drop_rows" | "repeat_rows" | "strip_context":
-            await _send(send, answer.status, answer.headers, _edited(answer.body, fault))
-        case "drip":
-            await send(_start(answer.status, answer.headers, len(answer.body)))
-            for place in range(len(answer.body)):
-                await send({"type": "http.response.body", "body": answer.body[place : place + 1], "more_body": True})
-                await asyncio.sleep(fault.delay_ms / 1000)
-                if _transport(scope).is_closing():
-                    return
-            await send({"type": "http.response.body", "body": b""})
-        case _:
-            status, body, headers = _substitute(fault)
-            await _send(send, status, headers, body)
+async def _drip(fault: Fault, answer: Answer, scope: Scope, send: Send) -> None:
+    """Send the true answer a byte at a time."""
+    await send(_start(answer.status, answer.headers, len(answer.body)))
+    for place in range(len(answer.body)):
+        await send({"type": "http.response.body", "body": answer.body[place : place + 1], "more_body": True})
+        await asyncio.sleep(fault.delay_ms / 1000)
+        if _transport(scope).is_closing():
+            return
+    await send({"type": "http.response.body", "body": b""})
 
 
 def _edited(body: bytes, fault: Fault) -> bytes:
-    """Leave out the last `rows` of `results`, show them twice, or take `context` from all `errors`."""
+    """Leave out the last `rows` of the results, show them twice, or take `context` from all `errors`."""
     if not body:
         return body
+    if body[:1] == b"[":
+        return msgspec.json.encode(_rows(msgspec.json.decode(body, type=list[object]), fault))
+    if body[:1] != b"{":
+        header, *lines = body.splitlines(keepends=True)
+        return b"".join([header, *_rows(lines, fault)])
     content = msgspec.json.decode(body, type=dict[str, object])
     results, failed = content.get("results"), content.get("errors")
-    if isinstance(results, list) and fault.kind == "drop_rows":
-        content["results"] = results[: max(0, len(results) - fault.rows)]
-    if isinstance(results, list) and fault.kind == "repeat_rows":
-        content["results"] = results + results[-fault.rows :]
+    if isinstance(results, list):
+        content["results"] = _rows(results, fault)
     if isinstance(failed, list) and fault.kind == "strip_context":
         content["errors"] = [{name: each[name] for name in each if name != "context"} for each in failed]
     return msgspec.json.encode(content)
+
+
+def _rows(rows: list[Item], fault: Fault) -> list[Item]:
+    if fault.kind == "drop_rows":
+        return rows[: max(0, len(rows) - fault.rows)]
+    return rows + rows[-fault.rows :] if fault.kind == "repeat_rows" else rows
 
 
 def _query(text: str) -> dict[str, str]:
@@ -160,11 +204,21 @@ async def _body(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-def _start(status: int, headers: dict[str, str], length: int) -> Message:
+def _start(status: int, headers: dict[str, str], length: int | None) -> Message:
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    if status != 204:
+    if status != 204 and length is not None:
         raw.append((b"Content-Length", str(length).encode()))
     return {"type": "http.response.start", "status": status, "headers": raw}
+
+
+async def _give(send: Send, answer: Answer) -> None:
+    """Send an answer as its vendor does."""
+    headers, body = answer.headers, answer.body
+    if answer.gzipped and body:
+        headers = headers | {"Content-Encoding": "gzip"}
+        body = gzip.compress(body, 1)
+    await send(_start(answer.status, headers, None if answer.chunked else len(body)))
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _send(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from penstock_sandbox.faults import CONTROL_PREFIX
 from penstock_sandbox.hubspot.access import DEFAULT_BEARER, REFRESH
 from penstock_sandbox.hubspot.memory import Occurrence
+from penstock_sandbox.salesforce.handle import SalesforceHandle
 from penstock_sandbox.store import Record, Write
 
 Content = TypeVar("Content")
@@ -84,6 +85,7 @@ class Sandbox:
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
         self.hubspot_url = self.url + "/hubspot"
+        self.salesforce = SalesforceHandle(self.url + "/salesforce", self._call)
         self.token = DEFAULT_BEARER
         self.refresh_token = REFRESH
         """goes with the client id `sandbox-client` and the client secret `sandbox-secret`"""

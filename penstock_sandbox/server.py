@@ -22,10 +22,14 @@ from penstock_sandbox.handle import Sandbox
 from penstock_sandbox.hubspot import wire
 from penstock_sandbox.page import render
 from penstock_sandbox.protocol import breakable
+from penstock_sandbox.salesforce import wire as salesforce_wire
+from penstock_sandbox.salesforce.bulk import work
 from penstock_sandbox.settings import Settings
 from penstock_sandbox.world import World
 
-HUBSPOT_PREFIX = "/hubspot"
+HUBSPOT_PREFIX, SALESFORCE_PREFIX = "/hubspot", "/salesforce"
+SALESFORCE_ROOTS = ("/services", "/id")
+"""Where Salesforce lives without a prefix, for clients that know a host and no path before theirs."""
 START_SECONDS = 10.0
 
 
@@ -38,11 +42,20 @@ def application(world: World) -> ASGIApp:
     def hubspot(call: Call) -> Answer:
         return wire.respond(world.hubspot, call)
 
+    def salesforce(call: Call) -> Answer:
+        return salesforce_wire.respond(world.salesforce, call)
+
+    def jobs() -> bool:
+        return work.advance(world.salesforce, world.clock.now(), 1)
+
+    at_root = Gate(world, "", salesforce, b"[]", jobs)
     return Starlette(
         routes=[
             Route("/", page),
             Mount(CONTROL_PREFIX, routes=control_routes(world)),
             Mount(HUBSPOT_PREFIX, app=Gate(world, HUBSPOT_PREFIX, hubspot)),
+            Mount(SALESFORCE_PREFIX, app=Gate(world, SALESFORCE_PREFIX, salesforce, b"[]", jobs)),
+            *(Mount(root, app=at_root) for root in SALESFORCE_ROOTS),
         ]
     )
 

@@ -70,6 +70,55 @@ class HubSpotSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Life of an access token in seconds."""
 
 
+class SalesforceSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Limits of the simulated org, and one switch per disputed behaviour (the default is the stricter reading)."""
+
+    daily: int = 100_000
+    """API calls in any 24 hours."""
+    app_daily: int | None = None
+    """A quota of the connected app's own, shown in the limit header beside the org's."""
+    limit_lag: float = 0.0
+    """Seconds by which `/limits` and the limit header are behind the truth; the real ones by up to 300."""
+    batches_daily: int = 15_000
+    """Bulk batches in any 24 hours, of both Bulk APIs together."""
+    concurrent_long: int = 25
+    """How many long requests may be in flight; 5 in a Developer Edition."""
+    long_request_ms: float = 20_000.0
+    """From what latency on a request is a long one."""
+    session_seconds: float = 7200.0
+    """How long a session lives without being used."""
+    session_requests: int | None = None
+    """After how many requests a session minted from now on is over."""
+    rotate_refresh_tokens: bool = False
+    """Whether a refresh gives a new refresh token and ends the old one."""
+    password_logins: bool = True
+    """Whether the user name and password flow is allowed; new orgs block it."""
+    versions: tuple[int, int] = (31, 67)
+    """The oldest and the newest API version served."""
+    bad_value: Literal["request", "row"] = "request"
+    """What a value that cannot be read refuses in a Collections call: all of it, or its row."""
+    duplicates_in_job: Literal["fail", "apply"] = "apply"
+    """Rows of one key in different internal batches of a Bulk 2.0 job: the later ones fail, or are applied in turn."""
+    bulk_seconds: float = 0.0
+    """How long a closed Bulk job waits in its queue."""
+    bulk_rows_per_second: float = 0.0
+    """How fast a Bulk job is worked off on the sandbox clock; 0 is as fast as the machine can."""
+    bulk_fate: Literal["done", "failed", "half", "stuck", "queued"] = "done"
+    """What becomes of Bulk 2.0 jobs: `failed` at once, `half` way; `stuck` InProgress or `queued` for ever."""
+    upload_bytes: int = 112_500_000
+    """The largest upload of a Bulk 2.0 job: 150 MB after base64."""
+    jobs_page: int = 1000
+    """Jobs of a page of their list."""
+    batch_size: int = 10_000
+    """Rows of an internal batch of Bulk 2.0."""
+    lock_fights: float = 0.0
+    """Share of the rows that fail for their parent's lock, where rows of one parent are in several chunks of a job."""
+    gzip_answers: bool = True
+    """Whether answers are compressed for clients that accept it."""
+    shuffle: bool = True
+    """Whether Bulk 2.0 results are in another order than the upload."""
+
+
 class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Settings of the whole sandbox."""
 
@@ -81,14 +130,16 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Switch rate limits off, for benchmarks."""
     history: Literal["full", "keys"] = "full"
     hubspot: HubSpotSettings = msgspec.field(default_factory=HubSpotSettings)
+    salesforce: SalesforceSettings = msgspec.field(default_factory=SalesforceSettings)
 
     def patched(self, patch: dict[str, object]) -> "Settings":
-        """Return a copy with some values replaced; `hubspot` is merged, not replaced.
+        """Return a copy with some values replaced; `hubspot` and `salesforce` are merged, not replaced.
 
         Raises msgspec.ValidationError for an unknown name or a wrong type.
         """
         merged: dict[str, object] = {**msgspec.structs.asdict(self), **patch}
-        part = patch.get("hubspot")
-        if isinstance(part, dict):
-            merged["hubspot"] = {**msgspec.structs.asdict(self.hubspot), **part}
+        for vendor, have in (("hubspot", self.hubspot), ("salesforce", self.salesforce)):
+            part = patch.get(vendor)
+            if isinstance(part, dict):
+                merged[vendor] = {**msgspec.structs.asdict(have), **part}
         return msgspec.convert(msgspec.to_builtins(merged), Settings)

@@ -8,6 +8,8 @@ from penstock_sandbox.clock import Clock
 from penstock_sandbox.faults import Faults
 from penstock_sandbox.hubspot import plane
 from penstock_sandbox.hubspot.portal import Portal
+from penstock_sandbox.salesforce import plane as salesforce_plane
+from penstock_sandbox.salesforce.org import Org
 from penstock_sandbox.settings import Settings
 from penstock_sandbox.store import History
 
@@ -27,6 +29,7 @@ class World:
         self.faults.schedules.clear()
         self.history = History(full=self.settings.history == "full")
         self.hubspot = Portal(self.settings, self.history)
+        self.salesforce = Org(self.settings, self.history, self.clock.now())
         self.requests = 0
         self.routes: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
@@ -36,12 +39,16 @@ class World:
         """Change settings in place; what is stored and counted stays."""
         settings = self.settings.patched(patch)
         self.hubspot.configure(settings)
+        self.salesforce.configure(settings)
         self.settings = settings
         self.history.full = settings.history == "full"
 
     def alter(self, change: msgspec.Raw) -> None:
-        """Change an account in the middle of a run, as a fault asks."""
-        plane.alter(self.hubspot, bytes(change))
+        """Change an account in the middle of a run, as a fault asks; Salesforce's changes name an `object`."""
+        if "object" in msgspec.json.decode(change, type=dict[str, object]):
+            salesforce_plane.alter(self.salesforce, bytes(change), self.clock.now())
+        else:
+            plane.alter(self.hubspot, bytes(change))
 
     def stats(self) -> dict[str, object]:
         """Return the counters. `over_quota` are requests made although a limit was spent."""

@@ -2,52 +2,34 @@
 
 import msgspec
 
+from penstock_sandbox import matching
 from penstock_sandbox.exchange import Answer, Call
 from penstock_sandbox.hubspot import errors, imports, paths
 from penstock_sandbox.hubspot.access import Token, authenticate, authorize
 from penstock_sandbox.hubspot.portal import Portal
 from penstock_sandbox.hubspot.routes import ROUTES
 from penstock_sandbox.hubspot.routing import Ask, Route
+from penstock_sandbox.matching import Paths
 from penstock_sandbox.provenance import assumed, documented
 
 JSON = "application/json;charset=utf-8"
 VERSIONING = "developers.hubspot.com/docs/developer-tooling/platform/versioning"
 NOBODY = Token("sandbox-nobody")
 
-_Key = tuple[str, str, int]
-_BY_SHAPE: dict[_Key, list[tuple[list[str], Route]]] = {}
+_BY_AREA: dict[str, Paths[Route]] = {}
 for _area, _routes in ROUTES.items():
     for _route in _routes:
-        _parts = _route.path.split("/") if _route.path else []
-        _BY_SHAPE.setdefault((_area, _route.method, len(_parts)), []).append((_parts, _route))
+        _BY_AREA.setdefault(_area, Paths()).add(_route.method, _route.path, _route)
 
 
 def find(areas: tuple[str, ...], method: str, rest: list[str]) -> tuple[str, Route, dict[str, str]] | None:
     """Return the endpoint of a path with its area and the parts that it names; words go before names."""
-    best: tuple[int, str, Route, dict[str, str]] | None = None
+    best: tuple[str, Route, dict[str, str]] | None = None
     for area in areas:
-        for parts, route in _BY_SHAPE.get((area, method, len(rest)), ()):
-            names: dict[str, str] = {}
-            for part, given in zip(parts, rest, strict=True):
-                if part.startswith("{"):
-                    names[part[1:-1]] = given
-                elif part != given:
-                    break
-            else:
-                if best is None or len(names) < best[0]:
-                    best = len(names), area, route, names
-    return None if best is None else best[1:]
-
-
-def _label(method: str, prefix: str, route: Route, names: dict[str, str]) -> str:
-    """Name an endpoint for the counters: object types as given, ids and names blanked."""
-    path = route.path
-    for name in ("type", "from", "to"):
-        if name in names:
-            path = path.replace(f"{{{name}}}", names[name])
-    for name in names:
-        path = path.replace(f"{{{name}}}", "{id}")
-    return f"{method} /{prefix}" + (f"/{path}" if path else "")
+        found = _BY_AREA[area].find(method, rest) if area in _BY_AREA else None
+        if found is not None and (best is None or len(found[1]) < len(best[2])):
+            best = area, *found
+    return best
 
 
 @documented("The v3, 2026-03 and 2026-09 paths answer alike", VERSIONING)
@@ -61,7 +43,10 @@ def respond(portal: Portal, call: Call) -> Answer:
     imports.advance(portal, call.now)
     place = paths.locate(call.segments())
     found = place and find(place.areas, call.method, place.rest)
-    label = _label(call.method, place.prefix, found[1], found[2]) if place and found else "unrouted"
+    label = "unrouted"
+    if place and found:
+        path = f"{place.prefix}/{found[1].path}".rstrip("/")
+        label = matching.label(call.method, path, found[2], ("type", "from", "to"))
     headers = {"Content-Type": JSON, "x-hubspot-correlation-id": portal.correlation_id()}
     over_quota = False
     try:

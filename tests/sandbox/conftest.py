@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from penstock_sandbox.server import running
+from tests.sandbox.salesforce import Org
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,3 +59,10 @@ def api(sandbox: Sandbox) -> Iterator[Api]:
     api = Api(sandbox)
     yield api
     api.http.close()
+
+
+@pytest.fixture
+def org(sandbox: Sandbox) -> Iterator[Org]:
+    org = Org(sandbox)
+    yield org
+    org.http.close()

@@ -1,0 +1,1 @@
+"""SOQL: statements, their conditions, their results."""

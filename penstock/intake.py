@@ -10,18 +10,18 @@ from collections.abc import Callable, Iterable, Sequence
 
 from penstock.batching import Batcher, Lanes, key_identity, match_identity
 from penstock.checkpoint import Epoch
-from penstock.errors import InvalidRecord
 from penstock.ledger import Ledger
-from penstock.mapping import RecordMapper, decode_record, encode_payload, fingerprint
+from penstock.mapping import RecordMapper, encode_payload, fingerprint
 from penstock.members import Members, means_another
 from penstock.modes import REMOVALS, Action
 from penstock.opensync import OpenSync, mark_of
 from penstock.parents import Parents
 from penstock.policy import Policy
-from penstock.records import Batch, Delivered, Destination, KnownRow, Record, Rejected, Row, RowKey, Source
+from penstock.records import Batch, Delivered, Destination, KnownRow, Rejected, Row, RowKey, Source
 from penstock.relations import is_linked
 from penstock.rows import claims_its_match, is_delivered, mapped
 from penstock.settlement import Settlement
+from penstock.sparse import Sparse
 from penstock.steps import NO_OBJECT, NO_OTHER, dress, in_doubt, is_removal, next_step, want
 
 TOO_LARGE = Rejected("too_large", "the mapped record is larger than one request may be")
@@ -43,6 +43,7 @@ class Intake:
         self.later: list[Row] = []
         """rows that wait for others to come to their end"""
         self._limits = destination.limits
+        self._sparse = Sparse(ledger)
         self.members = Members(ledger)
         self._parents = Parents(ledger, lanes)
         self._ledger = ledger
@@ -88,7 +89,7 @@ class Intake:
                     or resend
                     or not alone
                     or (stage is not None and key in stage.keys)
-                    or (refused and self._leaves_out(opened, mapper, key, source.record))
+                    or (refused and self._sparse.leaves_out(opened, mapper, key, source.record))
                 ):
                     last_sent = None
                 elif last_sent is not None and source_mark == source.mark and source_mark is not None:
@@ -138,37 +139,6 @@ class Intake:
         if marks and opened.remark:
             self._settlement.remark(opened, marks)
 
-    def _leaves_out(self, opened: OpenSync, mapper: RecordMapper, key: RowKey, record: Record | bytes) -> bool:
-        """Tell whether a record is sparse and an earlier one of its row was refused, which may hold what it lacks."""
-        if not self._ledger.rejects.holds(opened.number, key):
-            return False
-        try:
-            columns = decode_record(record) if isinstance(record, bytes) else record
-        except InvalidRecord:
-            return False
-        return not mapper.columns <= columns.keys()
-
-    def _complete(self, opened: OpenSync, row: Row) -> None:
-        """Put under a sparse record what only the refused one before it holds: to deliver it alone would lose that.
-
-        Together they may be refused again. Then the reject holds both.
-        """
-        mapper = opened.mapper
-        if row.removed or mapper is None or not self._leaves_out(opened, mapper, row.key, row.record):
-            return
-        try:
-            before = decode_record(self._ledger.rejects.record(opened.number, row.key))
-        except InvalidRecord:
-            return
-        record = decode_record(row.record) if isinstance(row.record, bytes) else row.record
-        whole = mapped(row.sync, mapper, Source(row.key, None, {**before, **record}), None)
-        row.record, row.text, row.invalid, row.source_mark = whole.record, None, whole.invalid, None
-        if whole.invalid is None and whole.match != row.match:  # its lanes are those of the other
-            row.invalid = InvalidRecord("sparse", "it lacks the match field, which a refused record of its row holds")
-        if row.invalid is None:
-            row.payload, row.body, row.fingerprint = whole.payload, whole.body, whole.fingerprint
-            row.links = whole.links
-
     def _put_off(self, opened: OpenSync, epoch: Epoch, row: Row) -> bool:
         """End a row that was refused before, just as it is, and is not to be tried again yet."""
         why = self._ledger.rejects.put_off(opened.number, row.key, mark_of(opened, row))
@@ -203,7 +173,7 @@ class Intake:
             rows = self._join(opened, rows, opened.into_job)
         ready: list[Row] = []
         for row in rows:
-            self._complete(opened, row)
+            self._sparse.complete(opened, row)
             if row.known is not None:
                 opened.seen.mark(row.known.seq, present=not row.known.left)
             own_lane = key_identity(row.sync.stream, row.key)
@@ -397,7 +367,7 @@ class Intake:
         ready: list[Row] = []
         for row in rows:
             self._know(opened, row, known.get(row.key))
-            self._complete(opened, row)
+            self._sparse.complete(opened, row)
             if not row.invalid and not row.removed and is_delivered(row.known, row):
                 self._settlement.unchanged(opened, row)
             else:

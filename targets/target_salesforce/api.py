@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from penstock.bulk import Jobs, by_job
 from penstock.errors import Misconfigured
 from penstock.modes import Action, Json, Sync
-from penstock.records import Ask, Batch, Form, Gauge, Limits, Outcome, Request, Response
+from penstock.records import Ask, Batch, Form, Gauge, Kind, Limits, Outcome, Request, Response
 from penstock.syncs import check_abilities
 from target_salesforce.forms import EVERYTHING, ID, Former, Plan
 from target_salesforce.ingest import ABOVE, Ingest
@@ -76,7 +76,7 @@ class Salesforce:
             hard_delete=chosen.hard_delete,
         )
         size = min(max(1, chosen.batch_size), MOST)
-        looks = {Action.FIND: MOST, Action.READ: MOST}
+        looks: dict[Kind, int] = {Action.FIND: MOST, Action.READ: MOST}
         self.limits = replace(LIMITS, rows=size, rows_of=looks)
 
     def account(self, ask: Ask) -> str:

@@ -287,5 +287,5 @@ def _abilities(plan: Plan, finder: Field | None) -> Abilities:
     if plan.native:
         # A creation by a key that is unique finds out by itself that the record is there.
         blind = frozenset({Action.UPSERT, Action.FIND} | ({Action.CREATE} if finder and finder.unique else set()))
-        return Abilities(_WRITES, _WRITES - {Action.CREATE}, blind, MAKES)
-    return Abilities(_WRITES, _WRITES - MAKES, frozenset({Action.FIND}), MAKES)
+        return Abilities(_WRITES, _WRITES - {Action.CREATE}, blind, after_look=MAKES)
+    return Abilities(_WRITES, _WRITES - MAKES, frozenset({Action.FIND}), after_look=MAKES)

@@ -15,6 +15,7 @@ from penstock_sandbox.faults import Fault
 from penstock_sandbox.hubspot import canned, errors, imports, plane
 from penstock_sandbox.hubspot.portal import Shelf
 from penstock_sandbox.provenance import BEHAVIOURS, counts
+from penstock_sandbox.salesforce import canned as salesforce_canned
 from penstock_sandbox.salesforce import errors as salesforce_errors
 from penstock_sandbox.salesforce.bulk import work
 from penstock_sandbox.salesforce.control import ACTIONS as SALESFORCE_ACTIONS
@@ -100,11 +101,11 @@ def _faults_of(body: bytes) -> list[Fault]:
 
 def _worded(fault: Fault) -> Fault:
     """Give a fault the vendor's answer that it names."""
-    known = canned.answers()
+    known = {**canned.answers(), **salesforce_canned.answers()}
     if fault.answer not in known or fault.kind != "status":
         raise ValueError(f"kind status has the answers {', '.join(known)}; not {fault.answer!r}")
     status, body, headers = known[fault.answer]
-    text = body if body.startswith(b"{") else msgspec.json.encode(body.decode())
+    text = body if body[:1] in {b"{", b"["} else msgspec.json.encode(body.decode())
     return msgspec.structs.replace(fault, status=status, body=msgspec.Raw(text), headers=headers | fault.headers)
 
 

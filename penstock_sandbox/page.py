@@ -6,6 +6,8 @@ from itertools import islice
 
 from penstock_sandbox.hubspot import imports
 from penstock_sandbox.hubspot.portal import Portal, Shelf
+from penstock_sandbox.salesforce.bulk import work
+from penstock_sandbox.salesforce.org import Org
 from penstock_sandbox.world import World
 
 CONTACTS = ("email", "firstname", "lastname", "company", "lifecyclestage", "plan", "lead_score", "monthly_spend")
@@ -20,11 +22,14 @@ def render(world: World) -> str:
     """Return the page: counters, and a table of each kind of thing, 200 rows at most. Every value is escaped."""
     portal = world.hubspot
     imports.advance(portal, world.clock.now())
+    work.advance(world.salesforce, world.clock.now())
     tables = "".join(section for section in _sections(portal) if section)
+    of_salesforce = "".join(section for section in _salesforce(world.salesforce) if section)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Penstock sandbox</title>'
         f"<style>{STYLE}</style></head><body><h1>HubSpot</h1>"
-        f"<p>{len(world.history):,} applied writes, {world.requests:,} requests.</p>{tables}</body></html>"
+        f"<p>{len(world.history):,} applied writes, {world.requests:,} requests.</p>{tables}"
+        f"<h1>Salesforce</h1>{of_salesforce}</body></html>"
     )
 
 
@@ -57,6 +62,23 @@ def _objects(shelf: Shelf) -> str:
     rows = [(record.id, *(record.properties.get(name, "") for name in columns)) for record in live]
     title = f"{shelf.kind.name} ({len(shelf.table.records):,} records, showing {len(live)})"
     return _table(title, ("id", *columns), rows, empty=True)
+
+
+def _salesforce(org: Org) -> Iterator[str]:
+    for name, table in org.tables.items():
+        live = list(islice(table.listing(), MOST_ROWS))
+        columns = list(table.columns)[:MOST_COLUMNS]
+        rows = [(record.id, *(_cell(table.get(record, column)) for column in columns)) for record in live]
+        yield _table(f"{name} ({table.live:,} records, showing {len(live)})", ("Id", *columns), rows)
+    jobs = [
+        (job.id, job.asked.operation, job.kind, job.state, job.processed, job.failed, job.error)
+        for job in org.jobs.values()
+    ]
+    yield _table("jobs", ("id", "operation", "object", "state", "rows done", "refused", "error"), jobs)
+
+
+def _cell(value: object) -> object:
+    return "" if value is None else value
 
 
 def _table(title: str, columns: Iterable[str], rows: Sequence[tuple[object, ...]], empty: bool = False) -> str:

@@ -64,7 +64,7 @@ def rows_of(body: bytes, asked: Asked) -> Iterator[list[str]]:
     place = 0
     try:
         while place < len(body):
-            cut = body.find(ending, place + _BLOCK)
+            cut = body.find(ending, place + _BLOCK if place else 0)  # the header is a block of its own
             end = len(body) if cut < 0 else cut + len(ending)
             block = body[place:end].decode()
             rows = _plainly(block, delimiter, ending.decode())
@@ -83,8 +83,8 @@ def rows_of(body: bytes, asked: Asked) -> Iterator[list[str]]:
 def _plainly(block: str, delimiter: str, ending: str) -> list[list[str]] | None:
     """Return the rows of a block without, or with only, quoted fields and no quote or newline in them, else None.
 
-    Cutting at every delimiter is several times as fast as a CSV reader, and right where the quotes are as many as the
-    fields account for: one more, or a newline within a field, would leave an odd one at the end of a line.
+    Cutting at every delimiter is several times as fast as a CSV reader. It is right where all rows have as many fields
+    and the quotes are no more than these account for: a newline within a field would leave an odd one in its line.
     """
     lines = block.removesuffix(ending).split(ending)
     quotes = block.count('"')
@@ -92,8 +92,9 @@ def _plainly(block: str, delimiter: str, ending: str) -> list[list[str]] | None:
         return None if "" in lines else [line.split(delimiter) for line in lines]
     between = f'"{delimiter}"'
     rows = [line[1:-1].split(between) for line in lines]
-    regular = all(line[:1] == '"' == line[-1:] for line in lines) and quotes == 2 * sum(map(len, rows))
-    return rows if regular else None
+    width = len(rows[0])
+    regular = quotes == 2 * width * len(rows) and all(len(row) == width for row in rows)
+    return rows if regular and all(line[:1] == '"' == line[1:][-1:] for line in lines) else None
 
 
 @documented("An unknown column fails the job; only the first is named", GUIDE)

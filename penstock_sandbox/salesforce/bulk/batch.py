@@ -43,8 +43,10 @@ def write(batch: Batch, columns: list[Column], cells: list[list[str]]) -> tuple[
     ragged = next((row for row in cells if len(row) != width), None)
     if ragged is not None:
         raise FileError(f"InvalidBatch : a row has {len(ragged)} fields, the header {width}")
-    by_column: list[Sequence[str]] = list(zip(*cells, strict=True))
-    filled = [fill(batch.org, batch.kind, column, by_column[place], place) for place, column in enumerate(columns)]
+    filled = [
+        fill(batch.org, batch.kind, column, [row[place] for row in cells], place)
+        for place, column in enumerate(columns)
+    ]
     problems: dict[int, Problem] = {}
     for each in reversed(filled):
         problems.update(each.problems)

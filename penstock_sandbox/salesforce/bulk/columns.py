@@ -6,6 +6,7 @@ Each way through here gives what `values.from_text` gives for every single cell.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from penstock_sandbox.salesforce.errors import Problem
@@ -25,7 +26,6 @@ NULL = "#N/A"
 _SAMPLE = 64
 _PLAIN = frozenset({"string", "textarea", "phone", "url", "combobox", "encryptedstring", "picklist"})
 _ADDRESSES = re.compile(r"(?:[a-z0-9!#$%&'*+/=?^_`{|}~.-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+\n)*")
-_NUMERALS = re.compile(r"(?:-?\d{1,15}(?:\.\d{1,9})?\n)*")
 
 
 class Filled(NamedTuple):
@@ -83,10 +83,17 @@ def _at_once(column: Column, cells: Sequence[str]) -> Sequence[Value] | None:
         small = joined.split("\n")
         regular = len(small) == len(cells) and max(map(len, cells)) <= field.length
         return small if regular and _ADDRESSES.fullmatch(joined + "\n") else None
-    if field.type in NUMBERS and _NUMERALS.fullmatch("\n".join(cells) + "\n"):
-        numbers = [round(float(cell), field.scale) for cell in cells]
+    if field.type in NUMBERS and _numerals(field.scale).fullmatch("\n".join(cells) + "\n"):
+        numbers = list(map(float, cells))
         return numbers if max(map(abs, numbers)) < number_limit(field) else None
     return None
+
+
+@cache
+def _numerals(scale: int) -> re.Pattern[str]:
+    """Return a pattern of lines that hold numbers of so many decimals at most, so that nothing is to be rounded."""
+    decimals = rf"(?:\.\d{{1,{scale}}})?" if scale else ""
+    return re.compile(rf"(?:-?\d{{1,15}}{decimals}\n)*")
 
 
 def _shown(
@@ -97,6 +104,8 @@ def _shown(
         return cells
     if not problems and column.field.type in NUMBERS and None not in values:
         numbers = [value for value in values if isinstance(value, float)]
+        if min(numbers) >= 1e-3 and max(numbers) < 1e7:
+            return list(map(repr, numbers))
         return [repr(each) if 1e-3 <= each < 1e7 else java(each) for each in numbers]
     rendered = {value: _text(value) for value in set(values)}
     return [

@@ -28,7 +28,8 @@ _NULL = "#N/A"
 def add(org: Org, job: Job, outcomes: Outcomes, filled: Sequence[Filled]) -> None:
     """Write down what became of a batch."""
     columns = [_without_nulls(each.shown) for each in filled]
-    created = ["true" if each else "false" for each in outcomes.created]
+    same = {True: "true", False: "false"}
+    created = list(map(same.__getitem__, outcomes.created))
     rows = list(zip(outcomes.ids, created, *columns, strict=True))
     if not outcomes.errors:
         job.results.successes.append(_text(job, _turned(org, rows)))

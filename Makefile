@@ -8,7 +8,7 @@ FOREIGN := .venv-foreign/tap-postgres/ready .venv-foreign/target-jsonl/ready
 # Thousands of small ledgers are flushed to disk in the tests; on a RAM disk that takes no time.
 RAM := $(shell if [ -w /dev/shm ]; then echo /dev/shm; else echo /tmp; fi)
 
-.PHONY: help setup demo test story check format bench crash mutants coverage docs promise sandbox lock clean
+.PHONY: help setup demo test thorough check format bench crash mutants coverage docs promise sandbox lock clean
 help: ## list what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -69,8 +69,8 @@ test: .meltano/ready .venv-bigquery/ready $(FOREIGN) check ## every check and ev
 	@TMPDIR=$(RAM) $(BIN)/python -m pytest -n 2 -q -m "not e2e"
 	@$(BIN)/python -m pytest -q -m e2e  # one at a time: they share this Meltano project
 
-story: .meltano/ready .venv-bigquery/ready ## the tests of the tap, whole, on every warehouse
-	@PENSTOCK_THOROUGH=1 TMPDIR=$(RAM) $(BIN)/python -m pytest -n 2 -q tests/tap
+thorough: .meltano/ready .venv-bigquery/ready ## every test with all its examples, on every warehouse; T=tests/tap for a part
+	@PENSTOCK_THOROUGH=1 TMPDIR=$(RAM) $(BIN)/python -m pytest -n 2 -q -m "not e2e" $(T)
 
 check: .venv/ready ## formatting, lint, types, layers
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .

@@ -29,7 +29,9 @@ from penstock.steps import made
 POLL = 0.1
 """seconds after which a row that waits for another one is looked at again"""
 SUSPECT = 3
-"""failures of one batch after which its halves are tried apart"""
+"""failures of one batch after which its halves are tried apart; attempts of those that other answers call for"""
+STRIKES = 2
+"""failures after answers to others that a row needs to be blamed"""
 ALWAYS_FAILS = "always_fails"
 FAILS = "every request with this row has failed, while others were answered"
 NO_ID = Rejected("no_id", "the destination did not tell the id of the object, so it cannot be linked")
@@ -145,9 +147,11 @@ class Answers:
         return Retry(str(refusal), after)
 
     def _failed(self, batch: Batch) -> None:
+        fault = self._pace.failed(self.now, batch.rows)
+        batch.failed = True
         for row in batch.rows:
             row.failures += 1
-        fault = self._pace.failed(self.now, batch.rows)
+            row.strikes += self._pace.patience.in_a_row <= 1
         if fault is not None:
             self.stop(fault)
 
@@ -162,6 +166,7 @@ class Answers:
                 case Again():
                     self._led_on(opened, batch.action, row, outcome, ends)
                 case Retry():
+                    row.crowd += outcome.crowded
                     ends.later.append((row, outcome.reason, outcome.after))
                 case Unknown():
                     self._unsure(row, outcome, ends)
@@ -169,6 +174,8 @@ class Answers:
                     assert_never(outcome)
         opened.counts["unknown"] += len(ends.doubtful)
         self._settlement.close_intent(opened, batch, ends.doubtful)
+        if ends.delivered and opened.can.members:
+            self._intake.members.settled(opened, ends.delivered)
         if ends.delivered:
             self._settlement.delivered(opened, ends.delivered)
         if ends.placed:
@@ -176,7 +183,7 @@ class Answers:
         if ends.rejected:
             self._settlement.rejected(opened, ends.rejected, "rejected")
         self.judge(opened)
-        self._put_off(opened, ends.later)
+        self._put_off(opened, batch, ends.later)
         if ends.onward and not self._out_of_attempts(opened, ends.onward, "the answers lead nowhere"):
             self.put_off(ends.onward, self.now)
 
@@ -223,12 +230,11 @@ class Answers:
             self._settlement.placed(opened, unfinished)
         ends.onward += found
 
-    def _put_off(self, opened: OpenSync, later: Sequence[tuple[Row, str, float | None]]) -> None:
+    def _put_off(self, opened: OpenSync, batch: Batch, later: Sequence[tuple[Row, str, float | None]]) -> None:
         """Let rows wait for their next attempt, those of one batch together; end the run when a budget is spent."""
         if not later:
             return
-        worn = any(row.attempts >= self._policy.retry.attempts for row, _, _ in later)
-        if worn or (len(later) > 1 and all(row.failures >= SUSPECT for row, _, _ in later)):
+        if any(self._is_worn(row, batch.failed, alone=len(later) == 1) for row, _, _ in later):
             self._isolate(opened, [row for row, _, _ in later], later[0][1])
             return
         absurd = self._policy.retry.absurd([told for _, _, told in later])
@@ -243,11 +249,19 @@ class Answers:
             attempt = 1 if rows[0].apart else rows[0].attempts  # it is they that fail, and not the destination
             self.put_off(rows, self.now + self._policy.retry.wait(attempt, self._chance, told))
 
+    def _is_worn(self, row: Row, failed: bool, *, alone: bool) -> bool:
+        """Tell whether enough has failed that a batch is to be halved; of a row alone, that it is to be refused."""
+        most = self._policy.retry.attempts
+        if not row.apart:
+            return row.attempts >= most or (failed and not alone and row.failures >= SUSPECT)
+        if alone:
+            return row.attempts >= most or (row.strikes >= STRIKES and row.failures >= most)
+        return failed or row.attempts > SUSPECT
+
     def _isolate(self, opened: OpenSync, rows: list[Row], reason: str) -> None:
         """Look for the row that makes requests fail. Each half goes apart, and is halved again when it fails as well.
 
-        Failures count as attempts only where another request was answered in between; that may be the other half. So
-        what fails alone, and others do not, is a reject; and while the destination is down nothing is.
+        What fails alone, while others are answered, is a reject; while the destination is down nothing is.
         """
         if self.stopped is not None:
             return
@@ -262,7 +276,8 @@ class Answers:
         for half in (rows[:middle], rows[middle:]):
             number = next(self._numbers)
             for row in half:
-                row.attempts, row.failures, row.apart = self._policy.retry.attempts - 1, 0, number
+                # It may have been applied, so it has had one attempt at least.
+                row.attempts, row.apart = 1, number
             self.put_off(half, self.now)
 
     def _out_of_attempts(self, opened: OpenSync, rows: Sequence[Row], reason: str) -> bool:

@@ -25,7 +25,7 @@ from penstock.policy import Policy
 from penstock.records import Record, RowKey
 from penstock.rows import mapped, removal
 from penstock.settlement import Settlement
-from penstock.staging import Stage
+from penstock.staging import Stage, restored
 from penstock.steps import NO_OTHER
 
 CHUNK = 500
@@ -111,18 +111,14 @@ class Endings:
             yield
 
     def _send_staged(self, ending: _Ending, stage: Stage) -> Iterator[None]:
-        opened, mapper = ending.opened, ending.mapper
+        opened = ending.opened
         guarded = self._judge_changes(ending, stage)
         if guarded is not None:
             self._trip(ending, guarded, stage.count)
         else:
             while stage.left:
                 yield from self._until_room()
-                rows = [
-                    spoilt or mapped(opened.sync, mapper, mapper.peek(text), epoch)
-                    for text, epoch, spoilt in stage.take(CHUNK)
-                ]
-                self._intake.take(opened, rows, self._now)
+                self._intake.take(opened, restored(opened.sync, stage.take(CHUNK)), self._now)
             yield from self._until_settled()
         stage.discard()
 
@@ -130,11 +126,14 @@ class Endings:
         """Hold the number of changed rows against what is at the destination. A first load changes nothing."""
         opened, most = ending.opened, ending.opened.sync.guards.max_changed_share
         present = self._ledger.present(opened.number)
-        if most is None or not stage.count or not present:
+        if most is None or not present or not stage.count:
             return None
-        if not ending.complete:
+        if ending.complete and len(stage.keys) <= most * present:
+            return None
+        changed = self._changed(opened, stage)
+        if changed and not ending.complete:
             why = "the stream was not read whole, so guards.max_changed_share cannot be judged"
-        elif len(stage.keys) > most * present and (changed := self._changed(opened, stage)) > most * present:
+        elif changed > most * present:
             why = (
                 f"{changed} rows are new or changed and {present} are at the destination, "
                 f"guards.max_changed_share is {most:g}"

@@ -50,13 +50,13 @@ class OpenJob:
         self.unsettled = 0
         """rows that have not come to their end in it"""
         self._log = log
-        self._mapper = opened.mapper
         self._records: Texts | None = None
         self._lines: Texts | None = None
         self._named = bytearray()
         self._unwritten: list[Entry] = []
-        self._epochs: list[Epoch] = []
-        self._epoch_of = array("L")
+        self._origins: list[tuple[Epoch, RecordMapper | None]] = []
+        """receipts and mappers of its rows"""
+        self._origin_of = array("L")
         self._line_of: dict[str, int] | None = None
 
     @classmethod
@@ -79,16 +79,16 @@ class OpenJob:
         """Take a row in."""
         if self._records is None or self._lines is None:
             self._records, self._lines = Texts(), Texts()
-        self._records.add(row.record if isinstance(row.record, bytes) else as_json(row.record))
+        self._records.add(row.text or (row.record if isinstance(row.record, bytes) else as_json(row.record)))
         self._lines.add(line)
         known = row.known is not None
         self._unwritten.append(
             Entry(row.key, row.match, row.fingerprint, row.source_mark, row.destination_id, known=known)
         )
         [epoch] = row.epochs
-        if not self._epochs or self._epochs[-1] is not epoch:
-            self._epochs.append(epoch)
-        self._epoch_of.append(len(self._epochs) - 1)
+        if not self._origins or self._origins[-1][0] is not epoch or self._origins[-1][1] is not row.mapper:
+            self._origins.append((epoch, row.mapper))
+        self._origin_of.append(len(self._origins) - 1)
         self._named.append(0)
         self.held |= identities
         self.job.rows += 1
@@ -154,13 +154,14 @@ class OpenJob:
 
     def receipt(self, line: int) -> Epoch | None:
         """Return the receipt of a row; None where it was the dead run's."""
-        return None if self.adopted else self._epochs[self._epoch_of[line]]
+        return None if self.adopted else self._origins[self._origin_of[line]][0]
 
     def record(self, line: int) -> tuple[RecordMapper, bytes]:
         """Return the source record of a row, and what it was mapped by."""
-        if self._records is None or self._mapper is None:
+        mapper = None if self.adopted else self._origins[self._origin_of[line]][1]
+        if self._records is None or mapper is None:
             raise AssertionError("the records of a job are gone with the run that made it")
-        return self._mapper, self._records.get(line)
+        return mapper, self._records.get(line)
 
     def end(self) -> None:
         """Forget it: all its rows have come to their end, or go on without it."""

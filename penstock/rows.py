@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 from penstock.checkpoint import Epoch
 from penstock.errors import InvalidRecord
 from penstock.mapping import RecordMapper, decode_record, encode_payload, kept, reject_key
@@ -21,21 +23,28 @@ def mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch | None
         record = decode_record(source.record) if isinstance(source.record, bytes) else source.record
     except InvalidRecord as why:
         key = source.key or reject_key(source.record)
-        return Row(sync, key, "", {}, b"", b"", None, kept(source.record), epochs, invalid=why, weight=weight)
+        return Row(sync, key, "", {}, b"", b"", None, kept(source.record), epochs, mapper, invalid=why, weight=weight)
     try:
         key, match, payload, body, mark, links = mapper.map(record, source.key)
     except InvalidRecord as why:
         key = RowKey(why.row_key) if why.row_key is not None else reject_key(record)
-        return Row(sync, key, "", {}, b"", b"", None, kept(record), epochs, invalid=why, weight=weight)
+        return Row(sync, key, "", {}, b"", b"", None, kept(record), epochs, mapper, invalid=why, weight=weight)
     weight = weight or len(body)
-    return Row(sync, key, match, payload, body, mark, source.mark, kept(record), epochs, links=links, weight=weight)
+    row = Row(
+        sync, key, match, payload, body, mark, source.mark, kept(record), epochs, mapper, links=links, weight=weight
+    )
+    if isinstance(source.record, bytes):
+        row.text = source.record
+    if mapper.group is not None and (parent := payload.get(mapper.group)) is not None:
+        row.group = crc32(str(parent).encode(errors="replace")) + 1
+    return row
 
 
 def removal(sync: Sync, mapper: RecordMapper, key: RowKey, record: Record | bytes, epochs: list[Epoch]) -> Row:
     """Make the Row of a key that has left the source."""
     body = encode_payload(mapper.cleared()) if sync.strategy.removed is Action.CLEAR else b""
     links = ((),) * len(sync.links) if sync.strategy.removed is Action.CLEAR else ()
-    return Row(sync, key, "", {}, body, b"", None, kept(record), epochs, links=links, removed=True)
+    return Row(sync, key, "", {}, body, b"", None, kept(record), epochs, mapper, links=links, removed=True)
 
 
 def is_delivered(known: KnownRow | None, row: Row) -> bool:

@@ -11,14 +11,29 @@ import tempfile
 import weakref
 from array import array
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from penstock.checkpoint import Epoch
 from penstock.errors import Fault
+from penstock.mapping import RecordMapper
+from penstock.modes import Sync
 from penstock.records import Row, RowKey
+from penstock.rows import mapped
 from penstock.tables import as_json
 
 _BUFFER = 1 << 20
+Staged = tuple[bytes, Epoch, "Row | RecordMapper | None"]
+"""record and receipt of a row, and what it was mapped by; the row itself where it is invalid"""
+
+
+def restored(sync: Sync, staged: Iterable[Staged]) -> list[Row]:
+    """Make rows of what was staged."""
+    rows: list[Row] = []
+    for text, epoch, by in staged:
+        if by is None:
+            raise AssertionError("a row was staged that nobody has mapped")
+        rows.append(by if isinstance(by, Row) else mapped(sync, by, by.peek(text), epoch))
+    return rows
 
 
 class Stage:
@@ -35,7 +50,8 @@ class Stage:
         self._rest = b""
         self._lines: deque[bytes] = deque()
         self._taken = 0
-        self._epochs: deque[tuple[Epoch, int]] = deque()
+        self._origins: deque[tuple[Epoch, RecordMapper | None, int]] = deque()
+        """receipt and mapper of the rows, and of how many that follow each other"""
         self._spoilt: dict[int, Row] = {}
         """rows that cannot be sent, by their place; why cannot always be told from the text again"""
 
@@ -44,17 +60,18 @@ class Stage:
 
         Raises Fault when the disk will not take it.
         """
-        text = row.record if isinstance(row.record, bytes) else as_json(row.record)
+        text = row.text or (row.record if isinstance(row.record, bytes) else as_json(row.record))
         self._unwritten += text + b"\n"
         self.keys[row.key] = b"" if row.invalid else row.fingerprint
         if row.invalid:
             self._spoilt[self.count] = row
         self.count += 1
         for epoch in row.epochs:
-            if self._epochs and self._epochs[-1][0] is epoch:
-                self._epochs[-1] = (epoch, self._epochs[-1][1] + 1)
+            last = self._origins[-1] if self._origins else None
+            if last is not None and last[0] is epoch and last[1] is row.mapper:
+                self._origins[-1] = (epoch, row.mapper, last[2] + 1)
             else:
-                self._epochs.append((epoch, 1))
+                self._origins.append((epoch, row.mapper, 1))
         if len(self._unwritten) >= _BUFFER:
             self._write()
         return len(text)
@@ -62,13 +79,10 @@ class Stage:
     def _write(self) -> None:
         _append(self._file, self._unwritten)
 
-    def take(self, most: int) -> list[tuple[bytes, Epoch, Row | None]]:
-        """Return the next rows, at most so many: record, receipt, the row itself where it is invalid.
-
-        Nothing may be added any more.
-        """
+    def take(self, most: int) -> list[Staged]:
+        """Return the next rows, at most so many. Nothing may be added any more."""
         self._write()
-        taken: list[tuple[bytes, Epoch, Row | None]] = []
+        taken: list[Staged] = []
         while self._taken < self.count and len(taken) < most:
             if not self._lines:
                 chunk = os.pread(self._file, _BUFFER, self._read_to)
@@ -77,12 +91,12 @@ class Stage:
                 self._lines.extend((self._rest + first, *others))
                 self._rest = self._lines.pop()
                 continue
-            epoch, more = self._epochs[0]
+            epoch, mapper, more = self._origins[0]
             if more == 1:
-                self._epochs.popleft()
+                self._origins.popleft()
             else:
-                self._epochs[0] = (epoch, more - 1)
-            taken.append((self._lines.popleft(), epoch, self._spoilt.pop(self._taken, None)))
+                self._origins[0] = (epoch, mapper, more - 1)
+            taken.append((self._lines.popleft(), epoch, self._spoilt.pop(self._taken, None) or mapper))
             self._taken += 1
         return taken
 
@@ -125,7 +139,10 @@ class Spool:
 
     def holds(self, key: RowKey, identity: int) -> bool:
         """Tell whether an older version of a row waits, or is in an open job."""
-        return any(identity in held for held in self.held) or any(key in stage.keys for stage in self._stages())
+        for held in self.held:
+            if identity in held:
+                return True
+        return bool(self.count) and any(key in stage.keys for stage in self._stages())
 
     def blocks(self, identities: set[int]) -> bool:
         """Tell whether a row has to wait: for the end of a job, or behind one that does."""
@@ -145,8 +162,16 @@ class Spool:
             self._full.append(self._filling)
         self._filling, self._back = None, Stage()
 
-    def take(self, most: int) -> list[tuple[bytes, Epoch, Row | None]]:
-        """Return the next rows of this round, at most so many: record, receipt, the row itself where it is invalid."""
+    def go_on(self) -> bool:
+        """Let what has come meanwhile belong to this round as well; tell whether there was something."""
+        if self._filling is None:
+            return False
+        self._full.append(self._filling)
+        self._filling = None
+        return True
+
+    def take(self, most: int) -> list[Staged]:
+        """Return the next rows of this round, at most so many."""
         while self._full and not self._full[0].left:
             self._full.popleft().discard()
         taken = self._full[0].take(most) if self._full else []

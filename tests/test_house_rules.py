@@ -76,7 +76,7 @@ def test_every_target_is_small() -> None:
         if (target / "target.py").exists():
             lines = [line for path in target.rglob("*.py") for line in path.read_text("utf-8").splitlines()]
             code = [line for line in lines if line.strip() and not line.lstrip().startswith(("#", '"""'))]
-            assert len(code) <= 1650, target.name
+            assert len(code) <= 1800, target.name
 
 
 def test_what_the_measure_of_branches_leaves_out_is_there() -> None:

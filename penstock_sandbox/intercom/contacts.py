@@ -69,7 +69,7 @@ def read(workspace: Workspace, body: dict[str, object], creating: bool) -> Given
     if email is not None and not _ADDRESS.fullmatch(email):
         raise errors.invalid("Email is not a valid email address", "email")
     role = body.get("role")
-    if role is not None and role not in {"user", "lead"}:
+    if role is not None and role not in ("user", "lead"):
         raise errors.invalid("Role must be either user or lead", "role")
     fields = {name: values.read(name, kind, body[name], coerce) for name, kind in FIELDS.items() if name in body}
     owner = fields.get("owner_id")

@@ -14,12 +14,15 @@ from penstock import endings
 from penstock.batching import Lanes
 from penstock.checkpoint import Epoch
 from penstock.errors import Fault, InvalidRecord
-from penstock.modes import Guards
+from penstock.modes import Guards, Sync
 from penstock.policy import Policy
 from penstock.records import Record, Row, RowKey
 from penstock.retry import RetryPolicy
 from penstock.staging import Spool, Stage
 from tests.core.sim import SYNC, World, activate_line, record_line, run, schema_line
+from tests.core.simjobs import SimJobs
+from tests.core.test_jobs import POLICY
+from tests.core.test_promise import rejects
 
 
 def row(key: int, epochs: list[Epoch], record: Record | bytes, invalid: InvalidRecord | None = None) -> Row:
@@ -100,3 +103,16 @@ def test_what_waits_for_a_job_weighs_nothing_once_it_is_taken(tmp_path: Path) ->
     for _ in range(3):
         spool.take(1)
     assert (spool.size, spool.count) == (0, 0)
+
+
+@pytest.mark.parametrize("sync", [replace(SYNC, guards=Guards(max_changed_share=1.0)), replace(SYNC, bulk_above=2)])
+def test_rows_that_wait_are_mapped_by_the_schema_they_came_under(tmp_path: Path, sync: Sync) -> None:
+    world = World()
+    numbers = schema_line().replace(b'"name": {"type": "string"}', b'"name": {"type": "integer"}')
+    lines = [schema_line(), record_line(1, "a@x.com", "a", 1), record_line(2, "b@x.com", "bad", 1)]
+    lines += [record_line(4, "d@x.com", "d", 1), numbers, record_line(3, "c@x.com", 3, 1), activate_line(1)]
+    jobs = SimJobs(at_once=False)
+    ending = run(lines, world, tmp_path / "l.db", sync_for=lambda _: sync, jobs=jobs, policy=POLICY)
+    assert ending.stop is None
+    assert {o["email"]: o["name"] for o in world.objects.values()} == {"a@x.com": "a", "c@x.com": 3, "d@x.com": "d"}
+    assert list(rejects(tmp_path / "l.db")) == [2]

@@ -253,7 +253,7 @@ class Intake:
         same = body is row.body and links == row.links
         ahead.payload, ahead.body = payload, body
         ahead.fingerprint = (
-            row.fingerprint if same else fingerprint(body, links, [link.name for link in row.sync.links])
+            row.fingerprint if same else fingerprint(body, links, row.mapper.names if row.mapper else ())
         )
         ahead.source_mark = row.source_mark if same else None
         ahead.record, ahead.text, ahead.mapper = {**ahead.record, **row.record}, None, row.mapper

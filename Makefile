@@ -90,10 +90,12 @@ bench: .meltano/ready $(FOREIGN) .venv-foreign/drt/ready ## measure; B=name for 
 
 docs: .venv/ready ## write the tables of settings in the targets' READMEs anew
 	@$(BIN)/python -m penstock.settings_page target_hubspot.target:TargetHubSpot targets/target_hubspot/README.md
+	@$(BIN)/python -m penstock.settings_page target_salesforce.target:TargetSalesforce targets/target_salesforce/README.md
 
-promise: .venv/ready ## run the conformance suite on our target, a stock one and one that does nothing; writes docs/promise.md
+promise: .venv/ready ## run the conformance suite on our targets, a stock one and one that does nothing; writes docs/promise.md
 	@$(BIN)/python -m penstock.conformance.table --into docs/promise.md --pytest=-n2 \
 	  "target-hubspot=tests/conformance/test_target_hubspot.py" \
+	  "target-salesforce=tests/conformance/test_target_salesforce.py" \
 	  "stock singer-sdk=tests/conformance/check_stock.py" \
 	  "null target=tests/conformance/check_plain.py::TestNull"
 

@@ -6,10 +6,11 @@ others queue in their lanes; a row that heads them all gets its action and a pla
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from penstock.batching import Batcher, Lanes, key_identity, match_identity
 from penstock.checkpoint import Epoch
+from penstock.joining import join
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper, encode_payload, fingerprint
 from penstock.members import Members, means_another
@@ -170,7 +171,7 @@ class Intake:
     def queue(self, opened: OpenSync, rows: list[Row], now: float) -> None:
         """Queue rows that know what is known of them."""
         if opened.into_job is not None and not self._lanes.rows and not opened.sync.links:
-            rows = self._join(opened, rows, opened.into_job)
+            rows = join(opened, rows, opened.into_job, self._ledger, self._limits)
         ready: list[Row] = []
         for row in rows:
             self._sparse.complete(opened, row)
@@ -183,31 +184,6 @@ class Intake:
             elif self._lanes.enter(row, (own_lane, *self._match_lanes(row, ahead))):
                 ready.append(row)
         self._admit(opened, ready, now)
-
-    def _join(self, opened: OpenSync, rows: list[Row], into_job: Callable[[Row], bool]) -> list[Row]:
-        """Let rows join a job of which none waits for another, or has to be looked at any closer; return the others."""
-        if self._ledger.rejects.has_any(opened.number):
-            return rows
-        claims = [row.match for row in rows if claims_its_match(row)]
-        owners = self._ledger.owners(opened.number, claims) if claims else {}
-        others: list[Row] = []
-        for row in rows:
-            if (
-                row.invalid
-                or row.removed
-                or (owners and row.match in owners)
-                or len(row.body) > self._limits.body_bytes
-            ):
-                others.append(row)
-                continue
-            row.wanted = want(row)
-            row.action = next_step(row, opened.can)
-            dress(row, row.action)
-            if not into_job(row):
-                others.append(row)
-            elif row.known is not None:
-                opened.seen.mark(row.known.seq, present=not row.known.left)
-        return others
 
     @staticmethod
     def _know(opened: OpenSync, row: Row, known: KnownRow | None) -> None:
@@ -253,7 +229,7 @@ class Intake:
         same = body is row.body and links == row.links
         ahead.payload, ahead.body = payload, body
         ahead.fingerprint = (
-            row.fingerprint if same else fingerprint(body, links, [link.name for link in row.sync.links])
+            row.fingerprint if same else fingerprint(body, links, row.mapper.names if row.mapper else ())
         )
         ahead.source_mark = row.source_mark if same else None
         ahead.record, ahead.text, ahead.mapper = {**ahead.record, **row.record}, None, row.mapper

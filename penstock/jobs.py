@@ -224,7 +224,7 @@ class OpenJobs:
                 short = answer.written is not None and job.nameless > answer.written
                 job.strange |= short
                 self._end(job, answer.rest)
-                if answer.stop is not None and not job.adopted:
+                if answer.stop is not None and not (job.adopted or job.cancelled):
                     self._stop(answer.stop)
             case Page():
                 self._settle(job, [(line, end) for who, end in answer.ends if (line := job.line_of(who)) is not None])

@@ -53,9 +53,9 @@ Mapped = tuple[RowKey, str, Payload, bytes, bytes, Wanted]
 
 
 def fingerprint(body: bytes, links: Wanted = (), names: Sequence[str] = ()) -> bytes:
-    """Return 16 bytes that stand for a payload, and 16 more for its links and their names, where it has any."""
+    """Return 16 bytes that stand for a payload, and 16 more for what ties its object to others, where anything does."""
     mark = blake2b(body, digest_size=16).digest()
-    return mark + blake2b(_encode([*names, links]), digest_size=16).digest() if links else mark
+    return mark + blake2b(_encode([*names, links]), digest_size=16).digest() if names else mark
 
 
 def without(names: frozenset[str]) -> Callable[[Payload], Payload]:
@@ -99,7 +99,10 @@ class RecordMapper:
             else:
                 clears = (rule.nulls or sync.nulls) == "clear"
                 self._fields.append((name, rule.column, json_types(columns[rule.column]), form.convert[name], clears))
-        self._names = [link.name for link in sync.links]
+        self.names = [link.name for link in sync.links]
+        """of the links; of a membership, what it is in"""
+        if form.abilities is not None and form.abilities.members:
+            self.names.append(form.abilities.members)
         self._links = [
             (
                 link.column,
@@ -225,7 +228,7 @@ class RecordMapper:
         match_value = "" if self._form.match is None else self._match(self._form.match, payload)
         body = _encode(payload if self._steady is None else self._steady(payload))
         links = self._wanted(record) if self._links else ()
-        return key, match_value, payload, body, fingerprint(body, links, self._names), links
+        return key, match_value, payload, body, fingerprint(body, links, self.names), links
 
     def _wanted(self, record: Record) -> Wanted:
         """Read what a record's object is to be linked with; a list in a column names several."""

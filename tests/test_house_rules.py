@@ -13,7 +13,9 @@ import yaml
 import penstock
 from bench import branches
 from penstock.settings_page import with_table
+from penstock.singer import PenstockTarget
 from target_hubspot.target import TargetHubSpot
+from target_salesforce.target import TargetSalesforce
 
 ROOT = Path(__file__).resolve().parents[1]
 DRIVERS = {
@@ -23,6 +25,7 @@ DRIVERS = {
     "redshift": "redshift_connector",
     "snowflake": "snowflake",
 }
+TARGETS: list[type[PenstockTarget]] = [TargetHubSpot, TargetSalesforce]
 VENDORS = re.compile(r"salesforce|hubspot|intercom", re.IGNORECASE)
 
 
@@ -91,18 +94,21 @@ def test_the_version_is_the_distributions() -> None:
     assert f'version = "{penstock.__version__}"' in text
 
 
-def test_meltano_knows_every_setting_of_a_target() -> None:
-    [loader] = yaml.safe_load((ROOT / "meltano.yml").read_text("utf-8"))["plugins"]["loaders"]
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_meltano_knows_every_setting_of_a_target(target: type[PenstockTarget]) -> None:
+    loaders = yaml.safe_load((ROOT / "meltano.yml").read_text("utf-8"))["plugins"]["loaders"]
+    [loader] = [each for each in loaders if each["name"] == target.name]
     told = {setting["name"]: setting.get("sensitive", False) for setting in loader["settings"]}
-    properties = TargetHubSpot.config_jsonschema["properties"]
+    properties = target.config_jsonschema["properties"]
     secret = {name: bool(schema.get("secret", False)) for name, schema in properties.items()}
     assert told == secret | {"stream_maps": False, "stream_map_config": False}
 
 
-def test_a_targets_readme_has_its_settings() -> None:
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_a_targets_readme_has_its_settings(target: type[PenstockTarget]) -> None:
     """`make docs` writes them."""
-    page = (ROOT / "targets/target_hubspot/README.md").read_text("utf-8")
-    assert page == with_table(page, TargetHubSpot.config_jsonschema)
+    page = (ROOT / "targets" / target.name.replace("-", "_") / "README.md").read_text("utf-8")
+    assert page == with_table(page, target.config_jsonschema)
 
 
 @pytest.mark.parametrize("warehouse", [*DRIVERS])

@@ -293,11 +293,9 @@ class HubSpot:
         self._plans[sync.stream] = Memberships(path, objects)
         self._rows |= {(sync.stream, action): LISTED_ROWS for action in (Action.UPDATE, Action.ARCHIVE)}
         # A list that was deleted and made anew has none of the rows that were delivered to the old one.
-        which = f"{sync.stream} in {list_id}"
-        fields = {**form.fields, which: FieldRule(None, constant=True)}
-        convert = {**form.convert, which: bool}
-        abilities = replace(LISTED, members=f"list:{list_id}")
-        return replace(form, object=f"list:{list_id}", fields=fields, convert=convert, abilities=abilities)
+        of_this = f"list:{list_id}"
+        abilities = replace(LISTED, members=of_this)
+        return replace(form, object=of_this, version=f"{form.version} {of_this}", abilities=abilities)
 
     def _event_form(self, sync: Sync, columns: Mapping[str, Json] | None, name: str, ask: Ask) -> Form:
         """Resolve an event, by its full name or the short one, and check the sync against its definition."""

@@ -79,7 +79,7 @@ class Ingest:
     )
     carrying = frozenset({JobStep.CREATE, JobStep.UPLOAD})
     tells_ids = True
-    doubtful: Mapping[JobStep, JobStep] = {JobStep.START: JobStep.POLL, JobStep.CANCEL: JobStep.POLL}
+    doubtful: Mapping[JobStep, JobStep] = {JobStep.START: JobStep.POLL}
 
     def __init__(
         self,
@@ -152,8 +152,8 @@ class Ingest:
         status = response.status
         if status == 404 and job.step is not JobStep.CREATE:
             return Absent()
-        if job.step is JobStep.CANCEL and status == 400:
-            return Moved(JobStep.POLL, "cancelled")  # it has come to its end by itself
+        if job.step is JobStep.CANCEL and status in (200, 400):
+            return Moved(JobStep.POLL, "cancelled")  # 400: it has come to its end by itself
         if status not in (200, 201, 204):
             why = request_reason(response)
             if (
@@ -241,8 +241,10 @@ def _stands(job: Job, body: Mapping[str, object]) -> JobAnswer:
     return Over(Retry(f"the job has ended as {state}"), stop=_ended(job, why))
 
 
-def _ended(job: Job, code: str) -> Stop:
+def _ended(job: Job, code: str) -> Stop | None:
     """Say why a job that wrote nothing ends the run: another one, or thousands of requests, would fare no better."""
+    if code == "ExceededQuota":
+        return None  # of batches, which requests do without
     if code == "Aborted":
         return Fault(f"sync {job.sync.stream}: somebody aborted job {job.id}", "find out why, then run again")
     if TABLE.get(code) is Do.SCHEMA:

@@ -108,6 +108,22 @@ def test_a_list_that_was_deleted_and_made_anew_is_filled_anew(tmp_path: Path, po
     assert members(portal) == ["b"]
 
 
+def test_a_contact_that_was_made_anew_joins_again(tmp_path: Path, portal: Sandbox) -> None:
+    syncs = {**SYNCS, "people": {"object": "contacts", "match": "email", "fields": {"email": "mail", "firstname": "n"}}}
+    people = [
+        *stream("people", {"id": 1, "mail": "a@example.com", "n": "Ana"}),
+        *stream("trial", *rows(r1="a", r2="b")),
+    ]
+    good(run(tmp_path, portal, syncs, people))
+    [archived] = [each.id for each in portal.objects() if each.properties["email"] == "a@example.com"]
+    raw(portal, "DELETE", f"/crm/v3/objects/contacts/{archived}")
+    again = [*stream("people", {"id": 1, "mail": "a@example.com", "n": "Bo"}), *stream("trial", *rows(r1="a", r2="b"))]
+    good(run(tmp_path, portal, syncs, again))
+    good(run(tmp_path, portal, syncs, again))
+    live = {each.id: each.properties["email"] for each in portal.objects()}
+    assert sorted(live[each] for each in portal.lists()[NAME] if each in live) == ["a@example.com", "b@example.com"]
+
+
 def test_a_list_takes_more_rows_a_request_than_objects_do() -> None:
     def ask(request: Request) -> Response:
         found = {"list": {"listId": "42", "objectTypeId": "0-1", "processingType": "MANUAL"}}

@@ -8,7 +8,7 @@ FOREIGN := .venv-foreign/tap-postgres/ready .venv-foreign/target-jsonl/ready
 # Thousands of small ledgers are flushed to disk in the tests; on a RAM disk that takes no time.
 RAM := $(shell if [ -w /dev/shm ]; then echo /dev/shm; else echo /tmp; fi)
 
-.PHONY: help setup demo test story check format bench crash mutants coverage docs promise sandbox lock clean
+.PHONY: help setup demo test thorough check format bench crash mutants coverage docs promise sandbox lock clean
 help: ## list what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -68,8 +68,8 @@ test: .meltano/ready .venv-bigquery/ready $(FOREIGN) check ## every check and ev
 	@TMPDIR=$(RAM) $(BIN)/python -m pytest -n 2 -q -m "not e2e"
 	@$(BIN)/python -m pytest -q -m e2e  # one at a time: they share this Meltano project
 
-story: .meltano/ready .venv-bigquery/ready ## the tests of the tap, whole, on every warehouse
-	@PENSTOCK_THOROUGH=1 TMPDIR=$(RAM) $(BIN)/python -m pytest -n 2 -q tests/tap
+thorough: .meltano/ready .venv-bigquery/ready ## every test with all its examples, on every warehouse; T=tests/tap for a part
+	@PENSTOCK_THOROUGH=1 TMPDIR=$(RAM) $(BIN)/python -m pytest -n 2 -q -m "not e2e" $(T)
 
 check: .venv/ready ## formatting, lint, types, layers
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
@@ -89,11 +89,13 @@ bench: .meltano/ready $(FOREIGN) .venv-foreign/drt/ready ## measure; B=name for 
 
 docs: .venv/ready ## write the tables of settings in the targets' READMEs anew
 	@$(BIN)/python -m penstock.settings_page target_hubspot.target:TargetHubSpot targets/target_hubspot/README.md
+	@$(BIN)/python -m penstock.settings_page target_salesforce.target:TargetSalesforce targets/target_salesforce/README.md
 	@$(BIN)/python -m penstock.settings_page target_intercom.target:TargetIntercom targets/target_intercom/README.md
 
-promise: .venv/ready ## run the conformance suite on our target, a stock one and one that does nothing; writes docs/promise.md
+promise: .venv/ready ## run the conformance suite on our targets, a stock one and one that does nothing; writes docs/promise.md
 	@$(BIN)/python -m penstock.conformance.table --into docs/promise.md --pytest=-n2 \
 	  "target-hubspot=tests/conformance/test_target_hubspot.py" \
+	  "target-salesforce=tests/conformance/test_target_salesforce.py" \
 	  "target-intercom=tests/conformance/test_target_intercom.py" \
 	  "stock singer-sdk=tests/conformance/check_stock.py" \
 	  "null target=tests/conformance/check_plain.py::TestNull"

@@ -166,6 +166,7 @@ class Answers:
                 case Again():
                     self._led_on(opened, batch.action, row, outcome, ends)
                 case Retry():
+                    row.crowd += outcome.crowded
                     ends.later.append((row, outcome.reason, outcome.after))
                 case Unknown():
                     self._unsure(row, outcome, ends)
@@ -173,6 +174,8 @@ class Answers:
                     assert_never(outcome)
         opened.counts["unknown"] += len(ends.doubtful)
         self._settlement.close_intent(opened, batch, ends.doubtful)
+        if ends.delivered and opened.can.members:
+            self._intake.members.settled(opened, ends.delivered)
         if ends.delivered:
             self._settlement.delivered(opened, ends.delivered)
         if ends.placed:

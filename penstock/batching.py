@@ -8,9 +8,11 @@ share an identity are never ready together, a batch holds each key and each matc
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from penstock.modes import Action, Sync
 from penstock.records import Batch, Limits, Row, RowKey
-from penstock.relations import RELATING
+from penstock.relations import RELATING, WRITING
 
 ID_BYTES = 100
 """bytes that one end of a link takes in a request, about"""
@@ -73,9 +75,22 @@ class Lanes:
         return heads and [head for head in heads if all(self._queues[i][0] is head for i in head.identities)]
 
 
-Where = tuple[str, Action, bool, int, str, int]
+Where = tuple[str, Action, bool, int, str, int, int, int]
 """stream, action, whether the rows are addressed by their ids, the place of the link where it is about one, the other
-object where a request names it alone, `apart`"""
+object where a request names it alone, `apart`, how much smaller than others the batch is, and its lane"""
+LANES = 4
+"""lanes of batches that rows with a group are spread over"""
+SMALLER = (1, 4, 20)
+"""parts of a full batch that rows travel in which came back for want of room: the first time, and from then on"""
+ALONE = -1
+"""the lane of those that came back more than once"""
+LOOKING = frozenset({Action.FIND, Action.RESOLVE})
+
+
+def _asked(row: Row) -> int:
+    """Return the bytes that what is looked for takes in a URL."""
+    values = (row.other,) if row.action is Action.RESOLVE else row.look_for
+    return sum(len(quote(value, safe="", errors="replace")) + len("%27%27%2C") for value in values)
 
 
 def _size(row: Row) -> int:
@@ -93,7 +108,9 @@ class Batcher:
     def _where(self, row: Row) -> Where:
         link = row.link if row.action in RELATING else -1
         other = row.other if self._shared(row) else ""
-        return (row.sync.stream, row.action, row.destination_id is not None, link, other, row.apart)
+        crowd = min(row.crowd, len(SMALLER) - 1)
+        lane = ALONE if crowd > 1 else 1 + row.group % LANES if row.group and row.action in WRITING else 0
+        return (row.sync.stream, row.action, row.destination_id is not None, link, other, row.apart, crowd, lane)
 
     def _shared(self, row: Row) -> int:
         """Return how many rows may share a request that names one other object; 0 where this is no such request."""
@@ -105,14 +122,18 @@ class Batcher:
         full: list[Batch] = []
         where = self._where(row)
         batch = self._open.get(where)
-        if batch and batch.size + _size(row) > self._limits.body_bytes:
+        asked = self._limits.asked_bytes if row.action in LOOKING else None
+        size = _size(row) if asked is None else _asked(row)
+        if batch and batch.size + size > (asked or self._limits.body_bytes):
             full.append(self._seal(where))
             batch = None
         if batch is None:
-            batch = self._open[where] = Batch(row.sync, row.action, [], opened_at=now)
+            most = self._shared(row) or self._limits.most(row.sync.stream, row.action)
+            most = max(1, most // SMALLER[where[-2]])
+            batch = self._open[where] = Batch(row.sync, row.action, [], opened_at=now, lane=where[-1], most=most)
         batch.rows.append(row)
-        batch.size += _size(row)
-        if len(batch.rows) >= (self._shared(row) or self._limits.rows_of.get(row.action, self._limits.rows)):
+        batch.size += size
+        if len(batch.rows) >= batch.most:
             full.append(self._seal(where))
         return full
 
@@ -147,6 +168,6 @@ def halves(batch: Batch) -> tuple[Batch, Batch]:
     middle = len(batch.rows) // 2
     first, second = batch.rows[:middle], batch.rows[middle:]
     return (
-        Batch(batch.sync, batch.action, first, sum(map(_size, first))),
-        Batch(batch.sync, batch.action, second, sum(map(_size, second))),
+        Batch(batch.sync, batch.action, first, sum(map(_size, first)), lane=batch.lane),
+        Batch(batch.sync, batch.action, second, sum(map(_size, second)), lane=batch.lane),
     )

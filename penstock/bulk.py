@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
+from penstock.errors import Stop
 from penstock.modes import Action, Sync
 from penstock.records import Outcome, Request, Response, Row
 
@@ -71,6 +72,8 @@ class Over:
 
     rest: Outcome
     written: int | None = None
+    stop: Stop | None = None
+    """why the run must end, where other jobs and requests would fare no better"""
 
 
 @dataclass(frozen=True)

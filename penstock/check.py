@@ -69,7 +69,8 @@ def _sync_mistakes(sync: Sync, destination: Destination, ask: Ask, say: Callable
 def _say_limits(gauge: Gauge | None, say: Callable[[str], None]) -> None:
     if gauge is None:
         return
-    say(f"limit {gauge.requests:,} calls in {gauge.window:g} seconds")
+    if gauge.remaining is not None:  # else the limit is the target's own
+        say(f"limit {gauge.requests:,} calls in {gauge.window:g} seconds")
     if gauge.daily_remaining is not None:
         of = f" of {gauge.daily_limit:,}" if gauge.daily_limit else ""
         say(f"quota {gauge.daily_remaining:,}{of} calls left today")

@@ -26,7 +26,7 @@ from penstock.intake import Intake
 from penstock.jobs import OpenJobs
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
-from penstock.modes import Action, Sync
+from penstock.modes import Sync
 from penstock.openjobs import OpenJob
 from penstock.opensync import OpenSync
 from penstock.pace import Pace
@@ -35,6 +35,7 @@ from penstock.policy import Policy
 from penstock.records import (
     Batch,
     Destination,
+    Kind,
     Request,
     Response,
     Source,
@@ -103,6 +104,7 @@ class Delivery:
             self.syncs[sync.stream] = self._settlement.open(
                 sync, mapper.version, mapper.rules, mapper.abilities or self._destination.abilities
             )
+            self.syncs[sync.stream].bulk_above = mapper.bulk_above
             self._jobs.adopt(self.syncs[sync.stream])
             self._paths.open(self.syncs[sync.stream])
         opened = self.syncs[sync.stream]
@@ -192,9 +194,10 @@ class Delivery:
         if self._settlement.dirty_since is not None:
             due.append(self._settlement.dirty_since + self.policy.commit_age)
         if self.stopped is None:
-            if (self._sendable or self._jobs.ready) and self.in_flight < self._destination.limits.concurrency:
-                actions = set() if self._jobs.ready else {batch.action for batch in self._sendable}
-                due.append(self.pace.ready_at(now, actions))
+            free = [] if self._jobs.ready else [batch for batch in self._sendable if self._lane_is_free(batch)]
+            if (free or self._jobs.ready) and self.in_flight < self._destination.limits.concurrency:
+                kinds = {batch.kind for batch in free}
+                due.append(self.pace.ready_at(now, kinds))
             others = (
                 None if self._jobs.ready else self._jobs.next_due(),
                 self._batcher.next_due(),
@@ -272,18 +275,23 @@ class Delivery:
                 self._asked[ticket := next(self._tickets)] = job
                 self._send(ticket, self._jobs.request(job), None)
                 continue
-            batch = next((b for b in self._sendable if self.pace.has_room(b.action, self._now)), None)
+            may = (b for b in self._sendable if self.pace.has_room(b.kind, self._now) and self._lane_is_free(b))
+            batch = next(may, None)
             if batch is None:
                 return
             self._sendable.remove(batch)
             for row in batch.rows:
                 row.attempts += 1
             self._in_flight[ticket := next(self._tickets)] = batch
-            self._send(ticket, self._destination.encode(batch), batch.action)
+            self._send(ticket, self._destination.encode(batch), batch.kind)
 
-    def _send(self, ticket: int, request: Request, action: Action | None) -> None:
+    def _lane_is_free(self, batch: Batch) -> bool:
+        """Tell whether no other batch of the lane is under way."""
+        return not batch.lane or all(b.lane != batch.lane or b.sync is not batch.sync for b in self._in_flight.values())
+
+    def _send(self, ticket: int, request: Request, kind: Kind | None) -> None:
         self.calls += 1
-        self.pace.take(ticket, self._now, action)
+        self.pace.take(ticket, self._now, kind)
         self._sender.submit(ticket, request)
 
     # -- answers ------------------------------------------------------------------------------------------

@@ -126,11 +126,14 @@ class Endings:
         """Hold the number of changed rows against what is at the destination. A first load changes nothing."""
         opened, most = ending.opened, ending.opened.sync.guards.max_changed_share
         present = self._ledger.present(opened.number)
-        if most is None or not stage.count or not present:
+        if most is None or not present or not stage.count:
             return None
-        if not ending.complete:
+        if ending.complete and len(stage.keys) <= most * present:
+            return None
+        changed = self._changed(opened, stage)
+        if changed and not ending.complete:
             why = "the stream was not read whole, so guards.max_changed_share cannot be judged"
-        elif len(stage.keys) > most * present and (changed := self._changed(opened, stage)) > most * present:
+        elif changed > most * present:
             why = (
                 f"{changed} rows are new or changed and {present} are at the destination, "
                 f"guards.max_changed_share is {most:g}"

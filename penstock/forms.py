@@ -9,6 +9,7 @@ from penstock.mapping import json_types
 from penstock.modes import FieldRule, Json, Sync
 from penstock.records import Convert
 from penstock.syncs import nearest
+from penstock.values import NoOption
 
 SHOWN = 20
 """names that a message lists at most"""
@@ -49,7 +50,10 @@ def constant_mistakes(at: str, fields: Fields, convert: Mapping[str, Convert]) -
             try:
                 convert[name](rule.constant)
             except InvalidRecord as error:
-                mistakes.append(f"{at}: the constant for {name!r}: {error.message}")
+                options = {*error.options, *error.options.values()} if isinstance(error, NoOption) else ()
+                mistakes.append(
+                    f"{at}: the constant for {name!r}: {error.message}{nearest(str(rule.constant), options)}"
+                )
     return mistakes
 
 

@@ -10,17 +10,19 @@ from collections.abc import Iterable, Sequence
 
 from penstock.batching import Batcher, Lanes, key_identity, match_identity
 from penstock.checkpoint import Epoch
-from penstock.errors import InvalidRecord
+from penstock.joining import join
 from penstock.ledger import Ledger
-from penstock.mapping import RecordMapper, decode_record, encode_payload, fingerprint
+from penstock.mapping import RecordMapper, encode_payload, fingerprint
+from penstock.members import Members, means_another
 from penstock.modes import REMOVALS, Action
 from penstock.opensync import OpenSync, mark_of
 from penstock.parents import Parents
 from penstock.policy import Policy
-from penstock.records import Batch, Delivered, Destination, KnownRow, Record, Rejected, Row, RowKey, Source
+from penstock.records import Batch, Delivered, Destination, KnownRow, Rejected, Row, RowKey, Source
 from penstock.relations import names_others
 from penstock.rows import claims_its_match, is_delivered, mapped
 from penstock.settlement import Settlement
+from penstock.sparse import Sparse
 from penstock.steps import NO_OBJECT, NO_OTHER, dress, in_doubt, is_removal, next_step, want
 
 TOO_LARGE = Rejected("too_large", "the mapped record is larger than one request may be")
@@ -42,6 +44,8 @@ class Intake:
         self.later: list[Row] = []
         """rows that wait for others to come to their end"""
         self._limits = destination.limits
+        self._sparse = Sparse(ledger)
+        self.members = Members(ledger)
         self._parents = Parents(ledger, lanes)
         self._ledger = ledger
         self._lanes = lanes
@@ -86,7 +90,7 @@ class Intake:
                     or resend
                     or not alone
                     or (stage is not None and key in stage.keys)
-                    or (refused and self._leaves_out(opened, mapper, key, source.record))
+                    or (refused and self._sparse.leaves_out(opened, mapper, key, source.record))
                 ):
                     last_sent = None
                 elif last_sent is not None and source_mark == source.mark and source_mark is not None:
@@ -122,6 +126,8 @@ class Intake:
         if opened.spool is None:
             self.enter(opened, rows, now)
             return
+        if opened.straight is not None:
+            rows = opened.straight(rows, now)
         for row in rows:
             opened.spool.add(row, now)
         self._settlement.elsewhere += len(rows)
@@ -133,37 +139,6 @@ class Intake:
             self._settlement.unchanged_keys(opened, epoch, keys)
         if marks and opened.remark:
             self._settlement.remark(opened, marks)
-
-    def _leaves_out(self, opened: OpenSync, mapper: RecordMapper, key: RowKey, record: Record | bytes) -> bool:
-        """Tell whether a record is sparse and an earlier one of its row was refused, which may hold what it lacks."""
-        if not self._ledger.rejects.holds(opened.number, key):
-            return False
-        try:
-            columns = decode_record(record) if isinstance(record, bytes) else record
-        except InvalidRecord:
-            return False
-        return not mapper.columns <= columns.keys()
-
-    def _complete(self, opened: OpenSync, row: Row) -> None:
-        """Put under a sparse record what only the refused one before it holds: to deliver it alone would lose that.
-
-        Together they may be refused again. Then the reject holds both.
-        """
-        mapper = opened.mapper
-        if row.removed or mapper is None or not self._leaves_out(opened, mapper, row.key, row.record):
-            return
-        try:
-            before = decode_record(self._ledger.rejects.record(opened.number, row.key))
-        except InvalidRecord:
-            return
-        record = decode_record(row.record) if isinstance(row.record, bytes) else row.record
-        whole = mapped(row.sync, mapper, Source(row.key, None, {**before, **record}), None)
-        row.record, row.invalid, row.source_mark = whole.record, whole.invalid, None
-        if whole.invalid is None and whole.match != row.match:  # its lanes are those of the other
-            row.invalid = InvalidRecord("sparse", "it lacks the match field, which a refused record of its row holds")
-        if row.invalid is None:
-            row.payload, row.body, row.fingerprint = whole.payload, whole.body, whole.fingerprint
-            row.links = whole.links
 
     def _put_off(self, opened: OpenSync, epoch: Epoch, row: Row) -> bool:
         """End a row that was refused before, just as it is, and is not to be tried again yet."""
@@ -191,13 +166,15 @@ class Intake:
         """Tell rows what the ledger knows of them."""
         known = self._ledger.known(opened.number, [row.key for row in rows])
         for row in rows:
-            self._know(row, known.get(row.key))
+            self._know(opened, row, known.get(row.key))
 
     def queue(self, opened: OpenSync, rows: list[Row], now: float) -> None:
         """Queue rows that know what is known of them."""
+        if opened.into_job is not None and not self._lanes.rows and not opened.sync.links:
+            rows = join(opened, rows, opened.into_job, self._ledger, self._limits)
         ready: list[Row] = []
         for row in rows:
-            self._complete(opened, row)
+            self._sparse.complete(opened, row)
             if row.known is not None:
                 opened.seen.mark(row.known.seq, present=not row.known.left)
             own_lane = key_identity(row.sync.stream, row.key)
@@ -209,9 +186,11 @@ class Intake:
         self._admit(opened, ready, now)
 
     @staticmethod
-    def _know(row: Row, known: KnownRow | None) -> None:
+    def _know(opened: OpenSync, row: Row, known: KnownRow | None) -> None:
         row.known = known
         row.destination_id = known.destination_id if known is not None and not known.left else None
+        if opened.can.members and means_another(row):
+            row.destination_id = None
         if row.removed and known is not None:
             row.match = known.match or ""
 
@@ -249,9 +228,11 @@ class Intake:
             return False
         same = body is row.body and links == row.links
         ahead.payload, ahead.body = payload, body
-        ahead.fingerprint = row.fingerprint if same else fingerprint(body, links)
+        ahead.fingerprint = (
+            row.fingerprint if same else fingerprint(body, links, row.mapper.names if row.mapper else ())
+        )
         ahead.source_mark = row.source_mark if same else None
-        ahead.record, ahead.mapper = {**ahead.record, **row.record}, row.mapper
+        ahead.record, ahead.text, ahead.mapper = {**ahead.record, **row.record}, None, row.mapper
         ahead.epochs += row.epochs
         return True
 
@@ -261,7 +242,7 @@ class Intake:
             return
         valid = [row for row in rows if not row.invalid]
         invalid = [(row, Rejected(why.code, why.message, why.field)) for row in rows if (why := row.invalid)]
-        claims = [r.match for r in valid if claims_its_match(r)]
+        claims = [] if opened.can.members else [r.match for r in valid if claims_its_match(r)]
         owners = self._ledger.owners(opened.number, claims) if claims else {}
         free: list[Row] = []
         for row in valid:
@@ -282,6 +263,9 @@ class Intake:
         """Put rows into batches by the step that each needs next; end those that need none."""
         if opened.sync.links:
             rows = self._related(opened, rows)
+        if opened.can.members:
+            ended, rows = self.members.let_go(opened, rows)
+            self._settlement.delivered(opened, [(row, Delivered()) for row in ended])
         for row in rows:
             step = row.action = next_step(row, opened.can)
             if step is Action.NOTHING:
@@ -358,8 +342,8 @@ class Intake:
         known = self._ledger.known(opened.number, [row.key for row in rows])
         ready: list[Row] = []
         for row in rows:
-            self._know(row, known.get(row.key))
-            self._complete(opened, row)
+            self._know(opened, row, known.get(row.key))
+            self._sparse.complete(opened, row)
             if not row.invalid and not row.removed and is_delivered(row.known, row):
                 self._settlement.unchanged(opened, row)
             else:

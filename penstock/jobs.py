@@ -26,7 +26,7 @@ from penstock.records import Delivered, Outcome, Rejected, Request, Response, Re
 from penstock.rows import mapped
 from penstock.settlement import Settlement
 
-LOOKS = 5
+LOOKS = 4
 """times that a job is looked for before it is believed not to be there"""
 LOOKING = frozenset({JobStep.FIND, JobStep.POLL, JobStep.RESULTS})
 """steps whose answer may not know of the job yet: it can be read from another server than the one it was made on"""
@@ -224,6 +224,8 @@ class OpenJobs:
                 short = answer.written is not None and job.nameless > answer.written
                 job.strange |= short
                 self._end(job, answer.rest)
+                if answer.stop is not None and not (job.adopted or job.cancelled):
+                    self._stop(answer.stop)
             case Page():
                 self._settle(job, [(line, end) for who, end in answer.ends if (line := job.line_of(who)) is not None])
                 self._take(job, answer.then)

@@ -143,6 +143,14 @@ class Ledger:
             key: (mark, source_mark, seq) for key, mark, source_mark, seq in self._store.select_in(sql, (sync,), keys)
         }
 
+    def holders(self, sync: int, ids: Sequence[str]) -> dict[str, set[str]]:
+        """Return the keys of the rows that mean each of these objects, of rows that have not left."""
+        sql = "select destination_id, row_key from records where left_at is null and sync=? and destination_id in"
+        found: dict[str, set[str]] = {}
+        for destination_id, key in self._store.select_in(sql, (sync,), ids):
+            found.setdefault(destination_id, set()).add(key)
+        return found
+
     def owners(self, sync: int, matches: Sequence[str]) -> dict[str, set[str]]:
         """Return the row keys that hold, or may hold, each of these match values, of rows that have not left."""
         # Without the hint SQLite scans the whole sync: it has no statistics, and the key is the table itself.

@@ -67,6 +67,11 @@ class Linked:
             found.setdefault(int(sync), []).append(RowKey(key))
         return found
 
+    def other_than(self, sync: int, names: Sequence[str]) -> dict[str, int]:
+        """Return how many links a sync has made under names other than these, by name."""
+        counted = self._store.rows("select link, count(*) from links where sync=? group by link", (sync,))
+        return {name: int(count) for name, count in counted if name not in names}
+
     def forget(self, sync: int, keys: Iterable[RowKey]) -> None:
         """Forget all links of rows whose objects are gone."""
         self._store.many("delete from links where sync=? and row_key=?", [(sync, key) for key in keys])

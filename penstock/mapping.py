@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from penstock import __version__
 from penstock.errors import InvalidRecord, Misconfigured
 from penstock.lenient import UNREADABLE, OddRecord, Unreadable, checked, read_odd
-from penstock.modes import Json, Sync
+from penstock.modes import NEVER, Json, Sync
 from penstock.records import Convert, Form, Payload, Record, RowKey, Source
 from penstock.syncs import nearest
 
@@ -52,10 +52,10 @@ Mapped = tuple[RowKey, str, Payload, bytes, bytes, Wanted]
 """row key, match value, payload, as JSON without the fields that only a creation gets, fingerprint, links"""
 
 
-def fingerprint(body: bytes, links: Wanted = ()) -> bytes:
-    """Return 16 bytes that stand for a payload, and 16 more for its links where it has any."""
+def fingerprint(body: bytes, links: Wanted = (), names: Sequence[str] = ()) -> bytes:
+    """Return 16 bytes that stand for a payload, and 16 more for what ties its object to others, where anything does."""
     mark = blake2b(body, digest_size=16).digest()
-    return mark + blake2b(_encode(links), digest_size=16).digest() if links else mark
+    return mark + blake2b(_encode([*names, links]), digest_size=16).digest() if names else mark
 
 
 def without(names: frozenset[str]) -> Callable[[Payload], Payload]:
@@ -86,6 +86,9 @@ class RecordMapper:
         self.version = mapping_version(sync, form, columns, key_properties)
         self.rules = rules_version(sync, form, columns, key_properties)
         self.abilities = form.abilities
+        self.bulk_above = (
+            form.bulk_above if sync.bulk_above is None else None if sync.bulk_above == NEVER else sync.bulk_above
+        )
         self._constants: Payload = {}
         self._fields: list[Field] = []
         self._steady = without(sync.created_only) if sync.created_only else None
@@ -96,6 +99,10 @@ class RecordMapper:
             else:
                 clears = (rule.nulls or sync.nulls) == "clear"
                 self._fields.append((name, rule.column, json_types(columns[rule.column]), form.convert[name], clears))
+        self.names = [link.name for link in sync.links]
+        """of the links; of a membership, what it is in"""
+        if form.abilities is not None and form.abilities.members:
+            self.names.append(form.abilities.members)
         self._links = [
             (
                 link.column,
@@ -110,6 +117,11 @@ class RecordMapper:
     def match(self) -> str | None:
         """Name the field that finds the object."""
         return self._form.match
+
+    @property
+    def group(self) -> str | None:
+        """Name the field by which rows are kept apart."""
+        return self._form.group
 
     @property
     def columns(self) -> frozenset[str]:
@@ -216,7 +228,7 @@ class RecordMapper:
         match_value = "" if self._form.match is None else self._match(self._form.match, payload)
         body = _encode(payload if self._steady is None else self._steady(payload))
         links = self._wanted(record) if self._links else ()
-        return key, match_value, payload, body, fingerprint(body, links), links
+        return key, match_value, payload, body, fingerprint(body, links, self.names), links
 
     def _wanted(self, record: Record) -> Wanted:
         """Read what a record's object is to be linked with; a list in a column names several."""

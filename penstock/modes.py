@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -42,6 +43,8 @@ class Action(str, Enum):
     """Enum's own is a Python function, and every row is looked up by its action several times."""
 
 
+NEVER = sys.maxsize
+"""rows from which on a sync without jobs would use one"""
 REMOVALS = frozenset({Action.ARCHIVE, Action.DELETE, Action.CLEAR})
 
 
@@ -141,7 +144,7 @@ class Sync:
     guards: Guards = Guards()
     links: tuple[Link, ...] = ()
     bulk_above: int | None = None
-    """rows to be written from which on they travel by a job; None: never"""
+    """rows to be written from which on they travel by a job; None: as the destination thinks best"""
 
     @cached_property
     def created_only(self) -> frozenset[str]:

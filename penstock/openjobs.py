@@ -79,7 +79,7 @@ class OpenJob:
         """Take a row in."""
         if self._records is None or self._lines is None:
             self._records, self._lines = Texts(), Texts()
-        self._records.add(row.record if isinstance(row.record, bytes) else as_json(row.record))
+        self._records.add(row.text or (row.record if isinstance(row.record, bytes) else as_json(row.record)))
         self._lines.add(line)
         known = row.known is not None
         self._unwritten.append(

@@ -50,8 +50,12 @@ class OpenSync:
     """by which its rows are mapped now"""
     stage: Stage | None = None
     """changed rows that wait until a guard has judged how many they are"""
+    bulk_above: int | None = None
+    """changed rows from which on they travel by a job; None: never"""
     spool: Spool | None = None
     """changed rows that wait until it is decided whether they travel by requests or by a job"""
+    straight: Callable[[list[Row], float], list[Row]] | None = None
+    """takes rows that need not wait, because a job is being formed; returns those that do"""
     into_job: Callable[[Row], bool] | None = None
     """lets a row join the job that is being formed, and tells whether it has"""
 

@@ -12,9 +12,8 @@ from random import Random
 
 from penstock.budget import Book, Budget
 from penstock.errors import Fault, Throttled
-from penstock.modes import Action
 from penstock.policy import Policy
-from penstock.records import Gauge, Limits, Row
+from penstock.records import Gauge, Kind, Limits, Row
 from penstock.retry import Patience
 from penstock.throttle import Sent, Throttle
 
@@ -48,20 +47,20 @@ class Pace:
         self._throttled_in_a_row = 0
         self._held_back_since: float | None = None
 
-    def ready_at(self, now: float, actions: Collection[Action] = ()) -> float:
+    def ready_at(self, now: float, kinds: Collection[Kind] = ()) -> float:
         """Return when to try the next request, which is at once if not after `now`; infinity: not before an answer.
 
-        `actions` are those that the next request may be of; without any, one that has no limit of its own.
+        `kinds` are those that the next request may be of; without any, one that has no limit of its own.
         """
-        own = min((self._own_at(action, now) for action in actions), default=now)
+        own = min((self._own_at(kind, now) for kind in kinds), default=now)
         return max(own, min(self._free_at(now), max(now, self._reserve_at(now))))
 
-    def _own_at(self, action: Action, now: float) -> float:
-        throttle = self._own_of(action)
+    def _own_at(self, kind: Kind, now: float) -> float:
+        throttle = self._own_of(kind)
         return now if throttle is None else throttle.ready_at(now)
 
-    def _own_of(self, action: Action) -> Throttle | None:
-        budget = self._limits.budgets.get(action)
+    def _own_of(self, kind: Kind) -> Throttle | None:
+        budget = self._limits.budget(kind)
         if budget is None:
             return None
         if budget.name not in self._own:
@@ -69,9 +68,9 @@ class Pace:
             self._own[budget.name].trying = False  # the limit of all is tried first
         return self._own[budget.name]
 
-    def has_room(self, action: Action, now: float) -> bool:
-        """Tell whether the limit that an action has of its own, if any, leaves room for a request now."""
-        return self._own_at(action, now) <= now
+    def has_room(self, kind: Kind, now: float) -> bool:
+        """Tell whether the limit that such requests have of their own, if any, leaves room for one now."""
+        return self._own_at(kind, now) <= now
 
     def _free_at(self, now: float) -> float:
         if self._left is not None and self._left <= 0:
@@ -115,10 +114,10 @@ class Pace:
             self._held_back_since = now
         return may
 
-    def take(self, ticket: int, now: float, action: Action | None = None) -> None:
+    def take(self, ticket: int, now: float, kind: Kind | None = None) -> None:
         """Count a request as sent."""
         self.throttle.take(ticket, now)
-        own = None if action is None else self._own_of(action)
+        own = None if kind is None else self._own_of(kind)
         if own is not None:
             own.take(ticket, now)
             self._own_under_way[ticket] = own

@@ -1,6 +1,7 @@
 """Which way rows go: by requests, or, where there are many of them, by a job.
 
 The rows of a sync with `bulk_above` wait in a spool until the threshold, the end of the input or their age decides.
+Once there are more of them than that, those that come after join the job as they come, and are mapped but once.
 While a job of a sync is open, rows of which it has older versions wait for its end.
 """
 
@@ -39,6 +40,8 @@ class Forming:
 
 def identities_of(row: Row) -> set[int]:
     """Return what a row is known by, as numbers: its key, its match value, and those it had before."""
+    if row.known is None and row.match:
+        return {hash(key_identity(row.sync.stream, row.key)), hash(match_identity(row.sync, row.match))}
     matches = {match_identity(row.sync, match) for match in (row.match, *row.former) if match}
     return {hash(name) for name in (key_identity(row.sync.stream, row.key), *matches)}
 
@@ -62,10 +65,14 @@ class Paths:
         self._now = 0.0
         self._rounds: dict[str, Iterator[None]] = {}
         self._syncs: dict[str, OpenSync] = {}
+        self._gathering: dict[str, Forming] = {}
+        """syncs whose rows join jobs as they come"""
+        self._draining: set[str] = set()
+        """syncs of which rows wait that are to join before any other"""
 
     def open(self, opened: OpenSync) -> None:
         """Let the rows of a sync wait: for others to share a job with, or for a job that a dead run has left."""
-        by_job = self._jobs is not None and opened.sync.bulk_above is not None
+        by_job = self._jobs is not None and opened.bulk_above is not None
         adopted = self._open_jobs.of(opened)
         if by_job or adopted:
             opened.spool = Spool()
@@ -76,7 +83,7 @@ class Paths:
     @property
     def room(self) -> bool:
         """Tell whether the spools can take more rows."""
-        return not any(self._is_full(opened) for opened in self._syncs.values())
+        return not self._draining and not any(self._is_full(opened) for opened in self._syncs.values())
 
     def next_due(self) -> float | None:
         """Return when rows will have waited long enough; None where none wait for that."""
@@ -84,8 +91,10 @@ class Paths:
             return self._now
         due = [
             opened.spool.since + self._age(opened)
-            for opened in self._syncs.values()
-            if opened.spool is not None and opened.spool.since is not None and not self._open_jobs.of(opened)
+            for stream, opened in self._syncs.items()
+            if opened.spool is not None
+            and opened.spool.since is not None
+            and (stream in self._gathering or not self._open_jobs.of(opened))
         ]
         # Past its time where it waits for a job's slot, which the job's own times look after.
         return min((at for at in due if at > self._now), default=None)
@@ -94,13 +103,24 @@ class Paths:
         """Begin rounds that are due, and do a part of each. `flush` says that no more rows will come."""
         self._now = now
         for stream, opened in self._syncs.items():
+            if stream in self._gathering:
+                if flush or self._is_old(opened) or self._is_full(opened):
+                    self._finish(opened, self._gathering[stream])
+                continue
             if stream not in self._rounds and (by_job := self._due(opened, flush)) is not None:
                 self._rounds[stream] = self._round(opened, by_job=by_job)
+                if by_job:
+                    self._draining.add(stream)
             if stream in self._rounds:
                 for _ in self._rounds[stream]:
                     break
                 else:
                     del self._rounds[stream]
+                    self._draining.discard(stream)
+
+    def _is_old(self, opened: OpenSync) -> bool:
+        spool = opened.spool
+        return spool is not None and spool.since is not None and self._now >= spool.since + self._age(opened)
 
     def _is_full(self, opened: OpenSync) -> bool:
         if self._jobs is None or opened.spool is None:
@@ -109,7 +129,7 @@ class Paths:
         return opened.spool.count >= limits.rows or opened.spool.size >= limits.body_bytes
 
     def _age(self, opened: OpenSync) -> float:
-        return 0.0 if opened.sync.bulk_above is None else self._policy.spool_age
+        return 0.0 if opened.bulk_above is None else self._policy.spool_age
 
     def _due(self, opened: OpenSync, flush: bool) -> bool | None:
         """Tell whether the rows that wait go by a job (True) or by requests (False) now; None: neither, yet."""
@@ -119,11 +139,10 @@ class Paths:
         if spool is None or spool.since is None or not count or any(job.adopted for job in own):
             return None
         full = self._is_full(opened)
-        old = flush or self._now >= spool.since + self._age(opened)
-        above = math.inf if opened.sync.bulk_above is None else opened.sync.bulk_above
+        old = flush or self._is_old(opened)
+        above = math.inf if opened.bulk_above is None else opened.bulk_above
         if self._jobs is not None and (count > above or (full and above < math.inf)):
-            may = len(self._open_jobs.open) < self._jobs.limits.open and not spool.blocked
-            return True if may and (full or old) else None
+            return True if self._may_open and not spool.blocked else None
         return False if (old or full) and not own else None
 
     def _round(self, opened: OpenSync, *, by_job: bool) -> Iterator[None]:
@@ -137,19 +156,49 @@ class Paths:
                 yield
             rows = restored(opened.sync, spool.take(self._chunk))
             if not rows:
+                if by_job and spool.go_on():
+                    continue  # they are older than those that will join as they come
                 break
             self._settlement.elsewhere -= len(rows)
             if by_job:
                 self._sort(opened, spool, rows, forming)
                 if self._is_enough(forming):
                     self._launch(opened, forming)
-                    if self._jobs is None or len(self._open_jobs.open) >= self._jobs.limits.open:
+                    if not self._may_open:
                         break
             else:
                 self._intake.enter(opened, rows, self._now)
             yield
+        if by_job and self._may_open:
+            self._gathering[opened.sync.stream] = forming
+            opened.straight = partial(self._gather, opened, spool, forming)
+        else:
+            self._finish(opened, forming)
+
+    def _gather(self, opened: OpenSync, spool: Spool, forming: Forming, rows: list[Row], now: float) -> list[Row]:
+        """Let rows that have just come join a job; return those that came when no more jobs could be opened."""
+        self._now = now
+        for first in range(0, len(rows), self._chunk):
+            self._sort(opened, spool, rows[first : first + self._chunk], forming)
+            if self._is_enough(forming):
+                self._launch(opened, forming)
+                spool.since = now
+                if not self._may_open:
+                    self._finish(opened, forming)
+                    return rows[first + self._chunk :]
+        return []
+
+    def _finish(self, opened: OpenSync, forming: Forming) -> None:
+        """End a round: what was gathered goes."""
         self._launch(opened, forming)
-        spool.finish(self._now)
+        self._gathering.pop(opened.sync.stream, None)
+        opened.straight = None
+        if opened.spool is not None:
+            opened.spool.finish(self._now)
+
+    @property
+    def _may_open(self) -> bool:
+        return self._jobs is not None and len(self._open_jobs.open) < self._jobs.limits.open
 
     @property
     def _chunk(self) -> int:
@@ -201,7 +250,7 @@ class Paths:
 
     def _launch(self, opened: OpenSync, forming: Forming) -> None:
         for job in forming.jobs.values():
-            if job.job.rows > (opened.sync.bulk_above or 0):
+            if job.job.rows > (opened.bulk_above or 0):
                 self._open_jobs.launch(job)
             else:
                 self._open_jobs.dissolve(job)

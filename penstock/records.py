@@ -44,6 +44,8 @@ class Row(msgspec.Struct, eq=False):
     epochs: list[Epoch]
     mapper: RecordMapper | None = None
     """by which it was mapped: a SCHEMA in mid-stream brings another one"""
+    text: bytes | None = None
+    """the source record as it was read, where it is still the same"""
     known: KnownRow | None = None
     destination_id: str | None = None
     invalid: InvalidRecord | None = None
@@ -70,11 +72,17 @@ class Row(msgspec.Struct, eq=False):
     """the place of the link that the next step is about"""
     other: str = ""
     """and the value or id at its other end"""
+    gone: str | None = None
+    """of a membership: the id of the object that is to leave as this one joins"""
     placed: bool = False
     """its object is written, its links are still to be seen to"""
     created: bool | None = None
     """and has been created by that"""
     attempts: int = 0
+    group: int = 0
+    """stands for what it has in common with rows that had better not be written beside it; 0: for nothing"""
+    crowd: int = 0
+    """times that it came back because others were written beside it"""
     failures: int = 0
     """requests with it that have failed"""
     strikes: int = 0
@@ -144,13 +152,22 @@ class Batch:
     """bytes of payload"""
     opened_at: float = 0.0
     intent: int | None = None
+    lane: int = 0
+    """batches of one sync and lane go one at a time; 0: all at once"""
     failed: bool = False
     """its request got no answer, or one that says nothing of its rows"""
+    most: int = 0
+    """rows that it may hold"""
 
     @property
     def link(self) -> Link:
         """Return the link that a RESOLVE, LINK or UNLINK is about."""
         return self.sync.links[self.rows[0].link]
+
+    @property
+    def kind(self) -> Kind:
+        """Return what limits are looked up by."""
+        return self.sync.stream, self.action
 
     @property
     def by_id(self) -> bool:
@@ -194,6 +211,8 @@ class Retry:
 
     reason: str
     after: float | None = None
+    crowded: bool = False
+    """others were written beside it: the next time in a smaller batch, then with no other such batch beside it"""
 
 
 @dataclass(frozen=True)
@@ -228,6 +247,10 @@ class Response:
     body: bytes
 
 
+Kind = Action | tuple[str, Action]
+"""requests of an action; or only those of one stream, which counts for more"""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What one request may hold and how fast requests may follow each other."""
@@ -239,14 +262,24 @@ class Limits:
     """per window"""
     window: float
     """seconds"""
-    rows_of: Mapping[Action, int] = field(default_factory=dict)
+    asked_bytes: int | None = None
+    """of the values that one request of a look may hold, as they stand in a URL"""
+    rows_of: Mapping[Kind, int] = field(default_factory=dict)
     """rows that a request of an action may hold, where that is another number"""
     one_other: Mapping[str, int] = field(default_factory=dict)
     """rows that a request of LINK or UNLINK may hold which names one object of these alone, and many rows to link with
     it, such as a tag; by the link's object"""
-    budgets: Mapping[Action, Budgeted] = field(default_factory=dict)
-    """limits of their own that requests of an action have, beside the one of all; looked up for each request, because
-    a destination learns from its syncs what it needs"""
+    budgets: Mapping[Kind, Budgeted] = field(default_factory=dict)
+    """limits of their own that requests of an action have, beside the one of all. Both are looked up as requests are
+    made, because a destination learns from its syncs what it needs"""
+
+    def most(self, stream: str, action: Action) -> int:
+        """Return how many rows of a stream a request may hold."""
+        return self.rows_of.get((stream, action)) or self.rows_of.get(action, self.rows)
+
+    def budget(self, kind: Kind) -> Budgeted | None:
+        """Return the limit that some requests have of their own."""
+        return self.budgets.get(kind) or (self.budgets.get(kind[1]) if isinstance(kind, tuple) else None)
 
 
 @dataclass(frozen=True)
@@ -294,12 +327,18 @@ class Form:
     """the destination's own name of the object, where a sync may call it by several"""
     links: Mapping[str, Convert] = field(default_factory=dict)
     """for links by match value, by name: a value of the column to what the object is looked for by"""
+    makes: tuple[str, ...] = ()
+    """the links it makes, by the destination's own words: no other sync of the object may make one of them"""
     required: frozenset[str] = frozenset()
     """fields without which a row is not sent"""
+    group: str | None = None
+    """the field whose value rows of different requests under way had better not share: a parent that they lock"""
     note: str = ""
     """what the user should know of how this sync works, such as its cost"""
     abilities: Abilities | None = None
     """what the destination can be asked to do with this object; None: all that it can"""
+    bulk_above: int | None = None
+    """rows from which on they travel by a job, where the sync does not say; None: never"""
 
 
 @dataclass(frozen=True)
@@ -311,6 +350,10 @@ class Abilities:
     """those that change nothing when they are repeated"""
     by_match: frozenset[Action]
     """those that need no destination id"""
+    members: str = ""
+    """what rows are memberships of, where they are: see `penstock.members`. They join by UPDATE, which also takes out
+    `Row.gone`, and leave by ARCHIVE, both by id; a FIND looks under `Row.match` alone, and `Delivered.created` tells
+    whether the object was no member before"""
     after_look: frozenset[Action] = frozenset()
     """those that make an object, once a look has found none"""
 

@@ -84,6 +84,11 @@ class Register:
         self._store.begin(1)
         self._store.execute("update syncs set pending=? where sync=?", (reason, sync))
 
+    def rules(self, sync: int) -> bytes | None:
+        """Return the version of the rules that the rows of a sync were last read with."""
+        found = self._store.rows("select rules from syncs where sync=?", (sync,))
+        return bytes(found[0][0]) if found and found[0][0] is not None else None
+
     def pending(self) -> dict[str, str]:
         """Return the streams that are pending, with the reasons."""
         return dict(self._store.rows("select stream, pending from syncs where pending is not null"))

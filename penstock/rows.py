@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 from penstock.checkpoint import Epoch
 from penstock.errors import InvalidRecord
 from penstock.mapping import RecordMapper, decode_record, encode_payload, kept, reject_key
@@ -28,9 +30,14 @@ def mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch | None
         key = RowKey(why.row_key) if why.row_key is not None else reject_key(record)
         return Row(sync, key, "", {}, b"", b"", None, kept(record), epochs, mapper, invalid=why, weight=weight)
     weight = weight or len(body)
-    return Row(
+    row = Row(
         sync, key, match, payload, body, mark, source.mark, kept(record), epochs, mapper, links=links, weight=weight
     )
+    if isinstance(source.record, bytes):
+        row.text = source.record
+    if mapper.group is not None and (parent := payload.get(mapper.group)) is not None:
+        row.group = crc32(str(parent).encode(errors="replace")) + 1
+    return row
 
 
 def removal(sync: Sync, mapper: RecordMapper, key: RowKey, record: Record | bytes, epochs: list[Epoch]) -> Row:

@@ -28,7 +28,7 @@ from penstock.errors import Fault, Interrupted, MalformedInput, Misconfigured, S
 from penstock.http import Asker, Http, ThreadSender
 from penstock.ledger import Ledger
 from penstock.mapping import RecordMapper
-from penstock.modes import Json, Sync
+from penstock.modes import NEVER, Json, Sync
 from penstock.policy import Policy, Reserve
 from penstock.reading import Reader, RegisterStream
 from penstock.records import Destination, Form
@@ -187,7 +187,7 @@ class Run:
         jobs = jobs_of(self._destination)
         if jobs is not None and not jobs.tells_ids:
             for name in parents_by_job(self._syncs):
-                self._syncs[name] = replace(self._syncs[name], bulk_above=None)
+                self._syncs[name] = replace(self._syncs[name], bulk_above=NEVER)
                 log.info("sync %s: no jobs: other syncs are linked with its rows, whose ids a job does not tell", name)
         check_overlaps(self._syncs.values())
         account = self._destination.account(self._ask)
@@ -325,7 +325,8 @@ class Run:
             return error.mistakes
 
     def _overlaps(self, sync: Sync, form: Form) -> list[str]:
-        return self._writers.overlaps(sync.stream, form.object or sync.object, form.fields, form.match)
+        wrote = [*form.fields, *form.makes]
+        return self._writers.overlaps(sync.stream, form.object or sync.object, wrote, form.match)
 
     def _sync_for(self, stream: str, keys: Sequence[str]) -> Sync:
         """Return the sync of a stream, with its lock taken; without an entry it syncs as Singer people expect."""
@@ -349,4 +350,21 @@ class Run:
             raise Misconfigured(mistakes, ONE_WRITER)
         if form.note:
             log.info("sync %s: %s", sync.stream, form.note)
-        return RecordMapper(sync, form, columns, keys)
+        mapper = RecordMapper(sync, form, columns, keys)
+        self._tell_of_old_links(sync, mapper)
+        return mapper
+
+    def _tell_of_old_links(self, sync: Sync, mapper: RecordMapper) -> None:
+        """Say that links stay at the destination which the sync has made under a name that it does not use any more."""
+        number = self._ledger.register.find(sync.stream)
+        if number is None or (mapper.abilities and mapper.abilities.members):
+            return
+        if self._ledger.register.rules(number) in (None, mapper.rules):
+            return
+        for name, count in self._ledger.links.other_than(number, [link.name for link in sync.links]).items():
+            log.warning(
+                "sync %s: %d links were made as %s, which is not among its `associate` any more; they stay as they are",
+                sync.stream,
+                count,
+                name,
+            )

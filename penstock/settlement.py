@@ -148,7 +148,8 @@ class Settlement:
     def join(self, row: Row) -> None:
         """Let a row leave its lanes for a job."""
         self.elsewhere += 1
-        self.released += self._lanes.leave(row)
+        if row.identities:
+            self.released += self._lanes.leave(row)
 
     def delivered_by_job(
         self, opened: OpenSync, action: Action, rows: Sequence[tuple[Entry, Delivered, Epoch | None]]

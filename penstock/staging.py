@@ -60,7 +60,7 @@ class Stage:
 
         Raises Fault when the disk will not take it.
         """
-        text = row.record if isinstance(row.record, bytes) else as_json(row.record)
+        text = row.text or (row.record if isinstance(row.record, bytes) else as_json(row.record))
         self._unwritten += text + b"\n"
         self.keys[row.key] = b"" if row.invalid else row.fingerprint
         if row.invalid:
@@ -139,7 +139,10 @@ class Spool:
 
     def holds(self, key: RowKey, identity: int) -> bool:
         """Tell whether an older version of a row waits, or is in an open job."""
-        return any(identity in held for held in self.held) or any(key in stage.keys for stage in self._stages())
+        for held in self.held:
+            if identity in held:
+                return True
+        return bool(self.count) and any(key in stage.keys for stage in self._stages())
 
     def blocks(self, identities: set[int]) -> bool:
         """Tell whether a row has to wait: for the end of a job, or behind one that does."""
@@ -158,6 +161,14 @@ class Spool:
         if self._filling is not None:
             self._full.append(self._filling)
         self._filling, self._back = None, Stage()
+
+    def go_on(self) -> bool:
+        """Let what has come meanwhile belong to this round as well; tell whether there was something."""
+        if self._filling is None:
+            return False
+        self._full.append(self._filling)
+        self._filling = None
+        return True
 
     def take(self, most: int) -> list[Staged]:
         """Return the next rows of this round, at most so many."""

@@ -45,7 +45,7 @@ def next_step(row: Row, can: Abilities) -> Action:
     if row.destination_id is not None:
         return _by_id(row, request)
     if row.absent:
-        makes = wanted in (Action.UPSERT, Action.CREATE) and (wanted in can.by_match or wanted in can.after_look)
+        makes = wanted in (Action.UPSERT, Action.CREATE) and wanted in can.by_match | can.after_look
         return wanted if makes else Action.NOTHING
     return Action.FIND if must_look(row, request, can) else request
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from penstock.errors import Misconfigured
-from penstock.modes import MODES, REMOVALS, Action, FieldRule, Guards, Json, Link, Strategy, Sync
+from penstock.modes import MODES, NEVER, REMOVALS, Action, FieldRule, Guards, Json, Link, Strategy, Sync
 from penstock.records import Abilities
 from penstock.relations import WRITING
 
@@ -65,10 +65,13 @@ def load_syncs(inline: object, file: str | None, root: Path) -> dict[str, Sync]:
             raw = yaml.safe_load(path.read_text("utf-8"))
         except OSError as error:
             raise Misconfigured(f"setting syncs_file: cannot read {path}: {error.strerror}") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f", line {mark.line + 1}" if mark else ""
-            raise Misconfigured(f"setting syncs_file: {path} is not valid YAML{where}") from error
+        except UnicodeDecodeError as error:
+            raise Misconfigured(f"setting syncs_file: {path} is not text in UTF-8") from error
+        except yaml.YAMLError as error:
+            mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+            where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+            why = f": {problem}" if problem else ""
+            raise Misconfigured(f"setting syncs_file: {path} is not valid YAML{where}{why}") from error
         if isinstance(raw, dict) and set(raw) == {"syncs"}:
             raw = raw["syncs"]
         return parse_syncs(raw, f"{file}: ")
@@ -78,7 +81,7 @@ def load_syncs(inline: object, file: str | None, root: Path) -> dict[str, Sync]:
 def parents_by_job(syncs: Mapping[str, Sync]) -> list[str]:
     """Return the syncs that would travel by jobs and with whose rows other syncs are linked, by their row keys."""
     parents = {link.sync for sync in syncs.values() for link in sync.links}
-    return [name for name, sync in syncs.items() if name in parents and sync.bulk_above is not None]
+    return [name for name, sync in syncs.items() if name in parents and sync.bulk_above not in (None, NEVER)]
 
 
 def check_overlaps(syncs: Iterable[Sync]) -> None:
@@ -137,6 +140,12 @@ def _parse_sync(stream: str, spec: object, where: str, mistakes: list[str]) -> S
     if not set(spec) & set(SYNC_KEYS) and any(isinstance(v, dict) and set(v) & set(SYNC_KEYS) for v in spec.values()):
         mistakes.append(f"{at}: a stream name with a dot was split on its way; write it as `{stream}\\.…`")
     nulls = _one_of(f"{at}.nulls", spec.get("nulls", "clear"), NULLS, mistakes)
+    strategy = _parse_strategy(at, spec, mistakes)
+    links = _parse_links(f"{at}.associate", spec["associate"], mistakes) if "associate" in spec else ()
+    if any(link.missing == "create" for link in links) and not {Action.UPSERT, Action.CREATE} & strategy.actions:
+        mistakes.append(
+            f"{at}.associate: `missing: create` creates objects, and this sync creates nothing; use `reject` or `skip`"
+        )
     return Sync(
         stream=stream,
         object=_text(f"{at}.object", spec.get("object", stream), mistakes),
@@ -144,10 +153,10 @@ def _parse_sync(stream: str, spec: object, where: str, mistakes: list[str]) -> S
         fields=_parse_fields(at, spec["fields"], mistakes) if "fields" in spec else None,
         nulls=nulls,
         max_rejected_share=_share(f"{at}.max_rejected_share", spec.get("max_rejected_share", 0.1), mistakes, 0.1),
-        strategy=_parse_strategy(at, spec, mistakes),
+        strategy=strategy,
         guards=_parse_guards(at, spec["guards"], mistakes) if "guards" in spec else Guards(),
-        links=_parse_links(f"{at}.associate", spec["associate"], mistakes) if "associate" in spec else (),
-        bulk_above=_count(f"{at}.bulk_above", spec.get("bulk_above"), mistakes),
+        links=links,
+        bulk_above=_threshold(f"{at}.bulk_above", spec.get("bulk_above"), mistakes),
     )
 
 
@@ -227,6 +236,10 @@ def _count(at: str, value: object, mistakes: list[str], other: str = "") -> int 
     return None
 
 
+def _threshold(at: str, value: object, mistakes: list[str]) -> int | None:
+    return NEVER if value == "never" else _count(at, value, mistakes, ", or never")
+
+
 def check_abilities(sync: Sync, abilities: Abilities, by_job: Iterable[Action] = ()) -> None:
     """Refuse what the destination cannot do; `by_job` is what it can do in bulk. Raises Misconfigured."""
     needed = set(sync.strategy.actions)
@@ -235,14 +248,14 @@ def check_abilities(sync: Sync, abilities: Abilities, by_job: Iterable[Action] =
     if sync.links:
         needed |= {Action.LINK, Action.UNLINK} if needed & WRITING else set()  # an append only says whose it is
         needed |= {Action.RESOLVE} if any(link.match for link in sync.links) else set()
-    missing = sorted(action.value for action in needed - abilities.actions)
+    missing = _in_words(needed - abilities.actions)
     if missing:
         raise Misconfigured(
             f"sync {sync.stream}: this target does not know how to {', '.join(missing)} {sync.object}; "
-            f"what it knows is {', '.join(sorted(action.value for action in abilities.actions))}",
+            f"what it knows is {', '.join(_in_words(abilities.actions - _STEPS))}",
             "use a mode that needs nothing else",
         )
-    if sync.bulk_above is not None:
+    if sync.bulk_above not in (None, NEVER):
         _check_bulk(sync, sorted({action.value for action in by_job}))
     if sync.guards.of_removals and sync.strategy.removed not in REMOVALS:
         raise Misconfigured(
@@ -251,19 +264,29 @@ def check_abilities(sync: Sync, abilities: Abilities, by_job: Iterable[Action] =
         )
 
 
+_STEPS = frozenset({Action.FIND, Action.READ, Action.LINK, Action.UNLINK, Action.RESOLVE})
+"""actions that no sync names"""
+
+
+def _in_words(actions: Iterable[Action]) -> list[str]:
+    """Name actions as a sync does, which knows nothing of the steps towards them."""
+    words = {Action.FIND: "look first (`when`)", Action.READ: "look first (`when`)"}
+    words |= dict.fromkeys((Action.LINK, Action.UNLINK, Action.RESOLVE), "link (`associate`)")
+    return sorted({words.get(action, action.value) for action in actions})
+
+
 def _check_bulk(sync: Sync, by_job: list[str]) -> None:
     if not by_job:
-        raise Misconfigured(f"sync {sync.stream}: this target has no jobs", "leave bulk_above out")
+        raise Misconfigured(f"sync {sync.stream}: this target has no jobs for {sync.object}; leave bulk_above out")
     if sync.links:
         raise Misconfigured(
-            f"sync {sync.stream}: rows that are linked with others cannot travel by a job",
-            "leave bulk_above or associate out",
+            f"sync {sync.stream}: rows that are linked with others cannot travel by a job; "
+            "leave bulk_above or associate out"
         )
     if sync.strategy.added.value not in by_job:
         raise Misconfigured(
             f"sync {sync.stream}: what jobs of this target can do is {', '.join(by_job)}, "
-            f"and the sync's new rows want to {sync.strategy.added.value}",
-            "leave bulk_above out, or use another mode",
+            f"and the sync's new rows want to {sync.strategy.added.value}; leave bulk_above out, or use another mode"
         )
 
 

@@ -143,6 +143,14 @@ def _second(value: object) -> tuple[str, str]:
     return exact.isoformat(), fraction or ""
 
 
+class NoOption(InvalidRecord):
+    """The value is none of the options, which are values by label. Its message names them."""
+
+    def __init__(self, rule: str, options: Mapping[str, str]) -> None:
+        super().__init__("value", f"the value {rule}")
+        self.options = options
+
+
 def labelled(options: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return values by label; a label that several values share means none of them."""
     pairs = list(options)
@@ -163,7 +171,7 @@ def one_of(options: Mapping[str, str]) -> Convert:
             return name
         if name in options:
             return options[name]
-        raise refuse(f"is none of the field's options: {allowed}")
+        raise NoOption(f"is none of the field's options: {allowed}", options)
 
     return one
 

@@ -1,6 +1,7 @@
 """`penstock-sandbox`: serve the simulated APIs, or list where their behaviour was learnt."""
 
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from rich.table import Table
 from penstock_sandbox.provenance import BEHAVIOURS, counts
 from penstock_sandbox.server import is_loopback, listen, run
 from penstock_sandbox.settings import Settings
+from penstock_sandbox.tls import make
 
 app = typer.Typer(help="Simulated vendor APIs on loopback.", no_args_is_help=True, add_completion=False)
 
@@ -38,11 +40,19 @@ def serve(
     allow_other_interfaces: Annotated[
         bool, typer.Option("--allow-other-interfaces", help="Let other machines reach it: no password protects it.")
     ] = False,
+    tls: Annotated[
+        Path | None, typer.Option(help="Serve over TLS, and put the certificate to trust, ca.pem, into this folder.")
+    ] = None,
 ) -> None:
     """Serve until interrupted."""
     if not is_loopback(host) and not allow_other_interfaces:
         typer.echo(f"{host} is no loopback address; --allow-other-interfaces serves it all the same", err=True)
         raise typer.Exit(2)
+    try:
+        certificates = None if tls is None else make(tls)
+    except (OSError, RuntimeError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
     try:
         sock = listen(host, port)
     except OSError as error:
@@ -53,7 +63,8 @@ def serve(
     run(
         sock,
         Settings(unlimited=unlimited, latency_ms=latency_ms),
-        lambda: typer.echo(f"sandbox ready on http://{shown}:{bound}"),
+        lambda: typer.echo(f"sandbox ready on {'http' if tls is None else 'https'}://{shown}:{bound}"),
+        certificates,
     )
 
 

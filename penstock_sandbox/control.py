@@ -12,12 +12,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from penstock_sandbox.faults import Fault
-from penstock_sandbox.hubspot import canned, errors, imports, plane
+from penstock_sandbox.hubspot import canned, errors, plane
 from penstock_sandbox.hubspot.portal import Shelf
 from penstock_sandbox.intercom import canned as intercom_canned
 from penstock_sandbox.intercom import errors as intercom_errors
 from penstock_sandbox.intercom.control import ACTIONS as INTERCOM_ACTIONS
 from penstock_sandbox.provenance import BEHAVIOURS, counts
+from penstock_sandbox.salesforce import canned as salesforce_canned
 from penstock_sandbox.salesforce import errors as salesforce_errors
 from penstock_sandbox.salesforce.control import ACTIONS as SALESFORCE_ACTIONS
 from penstock_sandbox.world import World
@@ -108,11 +109,15 @@ def _faults_of(body: bytes) -> list[Fault]:
 
 def _worded(fault: Fault) -> Fault:
     """Give a fault the vendor's answer that it names."""
-    known: dict[str, tuple[int, bytes, dict[str, str]]] = {**canned.answers(), **intercom_canned.answers()}
+    known: dict[str, tuple[int, bytes, dict[str, str]]] = {
+        **canned.answers(),
+        **salesforce_canned.answers(),
+        **intercom_canned.answers(),
+    }
     if fault.answer not in known or fault.kind != "status":
         raise ValueError(f"kind status has the answers {', '.join(known)}; not {fault.answer!r}")
     status, body, headers = known[fault.answer]
-    text = body if body.startswith(b"{") else msgspec.json.encode(body.decode())
+    text = body if body[:1] in {b"{", b"["} else msgspec.json.encode(body.decode())
     return msgspec.structs.replace(fault, status=status, body=msgspec.Raw(text), headers=headers | fault.headers)
 
 
@@ -143,7 +148,7 @@ def _history(world: World, request: Request, _body: bytes) -> object:
 
 
 def _objects(world: World, request: Request, _body: bytes) -> object:
-    imports.advance(world.hubspot, world.clock.now())
+    world.advance()
     shelf: Shelf = world.hubspot.shelf(request.path_params["type"])
     archived = request.query_params.get("archived") == "true"
     return {"objects": list(shelf.table.listing(archived=archived))}

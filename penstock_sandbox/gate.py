@@ -16,20 +16,29 @@ from penstock_sandbox.world import World
 
 Item = TypeVar("Item")
 Respond = Callable[[Call], Answer]
+Work = Callable[[], bool]
 HTML = "<html><head><title>Just a moment</title></head><body><h1>Something went wrong</h1></body></html>"
 JSON = "application/json;charset=utf-8"
 SILENT = b'{"status":"COMPLETE","results":[]}'
 
 
 class Gate:
-    """Serves one vendor under a path prefix. `silent` is its success that says nothing of any row."""
+    """Serves one vendor under a path prefix.
 
-    def __init__(self, world: World, prefix: str, respond: Respond, silent: bytes = SILENT) -> None:
+    `silent` is its success that says nothing of any row. `work` does a bit of what goes on after an answer, jobs for
+    instance, and tells whether there is more to do at once.
+    """
+
+    def __init__(
+        self, world: World, prefix: str, respond: Respond, silent: bytes = SILENT, work: Work | None = None
+    ) -> None:
         self.world = world
         self.prefix = prefix
         self.respond = respond
         self.silent = silent
+        self.work = work
         self.waiting = 0
+        self._working: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or drop it where a fault says so."""
@@ -38,6 +47,13 @@ class Gate:
             await self._answer(scope, receive, send)
         finally:
             self.waiting -= 1
+        if self.work is not None and (self._working is None or self._working.done()):
+            self._working = asyncio.create_task(self._go_on(self.work))
+
+    async def _go_on(self, work: Work) -> None:
+        """Work until there is nothing more to do, and let requests in between."""
+        while work():
+            await asyncio.sleep(0)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         world = self.world

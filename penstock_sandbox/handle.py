@@ -1,7 +1,9 @@
 """A handle on a running sandbox: its addresses, and its control plane as methods."""
 
+import ssl
 from collections.abc import Iterable
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -81,10 +83,11 @@ class Stats(msgspec.Struct):
 
 
 class Sandbox:
-    """A running sandbox at `url`; also usable on one that another process serves."""
+    """A running sandbox at `url`; also usable on one that another process serves. Over TLS it needs `authority`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, authority: Path | None = None) -> None:
         self.url = url.rstrip("/")
+        self._trust = None if authority is None else ssl.create_default_context(cafile=authority)
         self.hubspot_url = self.url + "/hubspot"
         self.salesforce = SalesforceHandle(self.url + "/salesforce", self._call)
         self.intercom = IntercomHandle(self.url + "/intercom", self._call)
@@ -184,7 +187,10 @@ class Sandbox:
 
     def _call(self, method: str, path: str, body: object, kind: type[Content]) -> Content:
         address = urlsplit(self.url)
-        connection = HTTPConnection(address.hostname or "127.0.0.1", address.port, timeout=60)
+        host = address.hostname or "127.0.0.1"
+        connection = HTTPConnection(host, address.port, timeout=60)
+        if self._trust is not None:
+            connection = HTTPSConnection(host, address.port, timeout=60, context=self._trust)
         try:
             content = None if body is None else msgspec.json.encode(body)
             connection.request(method, CONTROL_PREFIX + path, content)

@@ -6,6 +6,7 @@ from itertools import islice
 
 from penstock_sandbox.hubspot.portal import Portal, Shelf
 from penstock_sandbox.intercom.tables import tables as intercom_tables
+from penstock_sandbox.salesforce.org import Org
 from penstock_sandbox.world import World
 
 CONTACTS = ("email", "firstname", "lastname", "company", "lifecyclestage", "plan", "lead_score", "monthly_spend")
@@ -21,12 +22,13 @@ def render(world: World) -> str:
     portal = world.hubspot
     world.advance()
     tables = "".join(section for section in _sections(portal) if section)
-    intercom = "".join(_table(*each) for each in intercom_tables(world.intercom))
-    tables += f"<h1>Intercom</h1>{intercom}" if intercom else ""
+    of_salesforce = "".join(section for section in _salesforce(world.salesforce) if section)
+    of_intercom = "".join(_table(*each) for each in intercom_tables(world.intercom))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Penstock sandbox</title>'
         f"<style>{STYLE}</style></head><body><h1>HubSpot</h1>"
-        f"<p>{len(world.history):,} applied writes, {world.requests:,} requests.</p>{tables}</body></html>"
+        f"<p>{len(world.history):,} applied writes, {world.requests:,} requests.</p>{tables}"
+        f"<h1>Salesforce</h1>{of_salesforce}<h1>Intercom</h1>{of_intercom}</body></html>"
     )
 
 
@@ -59,6 +61,23 @@ def _objects(shelf: Shelf) -> str:
     rows = [(record.id, *(record.properties.get(name, "") for name in columns)) for record in live]
     title = f"{shelf.kind.name} ({len(shelf.table.records):,} records, showing {len(live)})"
     return _table(title, ("id", *columns), rows, empty=True)
+
+
+def _salesforce(org: Org) -> Iterator[str]:
+    for name, table in org.tables.items():
+        live = list(islice(table.listing(), MOST_ROWS))
+        columns = list(table.columns)[:MOST_COLUMNS]
+        rows = [(record.id, *(_cell(table.get(record, column)) for column in columns)) for record in live]
+        yield _table(f"{name} ({table.live:,} records, showing {len(live)})", ("Id", *columns), rows)
+    jobs = [
+        (job.id, job.asked.operation, job.kind, job.state, job.processed, job.failed, job.error)
+        for job in org.jobs.values()
+    ]
+    yield _table("jobs", ("id", "operation", "object", "state", "rows done", "refused", "error"), jobs)
+
+
+def _cell(value: object) -> object:
+    return "" if value is None else value
 
 
 def _table(title: str, columns: Iterable[str], rows: Sequence[tuple[object, ...]], empty: bool = False) -> str:

@@ -24,7 +24,9 @@ from penstock_sandbox.intercom import wire as intercom_wire
 from penstock_sandbox.page import render
 from penstock_sandbox.protocol import breakable
 from penstock_sandbox.salesforce import wire as salesforce_wire
+from penstock_sandbox.salesforce.bulk import work
 from penstock_sandbox.settings import Settings
+from penstock_sandbox.tls import Certificates
 from penstock_sandbox.world import World
 
 HUBSPOT_PREFIX, SALESFORCE_PREFIX = "/hubspot", "/salesforce"
@@ -47,16 +49,19 @@ def application(world: World) -> ASGIApp:
     def salesforce(call: Call) -> Answer:
         return salesforce_wire.respond(world.salesforce, call)
 
+    def jobs() -> bool:
+        return work.advance(world.salesforce, world.clock.now(), 1)
+
     def intercom(region: str, call: Call) -> Answer:
         return intercom_wire.respond(world.intercom, call, region)
 
-    at_root = Gate(world, "", salesforce, b"[]")
+    at_root = Gate(world, "", salesforce, b"[]", jobs)
     return Starlette(
         routes=[
             Route("/", page),
             Mount(CONTROL_PREFIX, routes=control_routes(world)),
             Mount(HUBSPOT_PREFIX, app=Gate(world, HUBSPOT_PREFIX, hubspot)),
-            Mount(SALESFORCE_PREFIX, app=Gate(world, SALESFORCE_PREFIX, salesforce, b"[]")),
+            Mount(SALESFORCE_PREFIX, app=Gate(world, SALESFORCE_PREFIX, salesforce, b"[]", jobs)),
             *(
                 Mount(prefix, app=Gate(world, prefix, partial(intercom, region), b'{"type":"list","data":[]}'))
                 for prefix, region in INTERCOM_PREFIXES.items()
@@ -106,8 +111,10 @@ class AnnouncingServer(uvicorn.Server):
         self._ready()
 
 
-def make_server(settings: Settings, ready: Callable[[], None]) -> AnnouncingServer:
-    """Return a server for a fresh world."""
+def make_server(
+    settings: Settings, ready: Callable[[], None], certificates: Certificates | None = None
+) -> AnnouncingServer:
+    """Return a server for a fresh world, over TLS where there are certificates."""
     world = World(settings)
     config = uvicorn.Config(
         application(world),
@@ -119,17 +126,20 @@ def make_server(settings: Settings, ready: Callable[[], None]) -> AnnouncingServ
         server_header=False,
         timeout_keep_alive=60,
         timeout_graceful_shutdown=1,
+        ssl_certfile=None if certificates is None else str(certificates.server),
     )
     return AnnouncingServer(config, ready)
 
 
-def run(sock: socket.socket, settings: Settings, ready: Callable[[], None]) -> None:
+def run(
+    sock: socket.socket, settings: Settings, ready: Callable[[], None], certificates: Certificates | None = None
+) -> None:
     """Serve in the foreground until a signal."""
-    make_server(settings, ready).run(sockets=[sock])
+    make_server(settings, ready, certificates).run(sockets=[sock])
 
 
 @contextmanager
-def running(**options: object) -> Iterator[Sandbox]:
+def running(certificates: Certificates | None = None, **options: object) -> Iterator[Sandbox]:
     """Serve in a thread on a free loopback port while the block runs.
 
     Options are those of `configure`: `running(unlimited=True, hubspot={"per_ten_seconds": 5})`.
@@ -138,13 +148,14 @@ def running(**options: object) -> Iterator[Sandbox]:
     started = threading.Event()
     sock = listen("127.0.0.1", 0)
     port: int = sock.getsockname()[1]
-    server = make_server(settings, started.set)
+    server = make_server(settings, started.set, certificates)
     thread = threading.Thread(target=partial(server.run, sockets=[sock]), name="penstock-sandbox", daemon=True)
     thread.start()
     try:
         if not started.wait(START_SECONDS):
             raise RuntimeError(f"the sandbox did not start within {START_SECONDS:g} s")
-        yield Sandbox(f"http://127.0.0.1:{port}")
+        scheme = "http" if certificates is None else "https"
+        yield Sandbox(f"{scheme}://127.0.0.1:{port}", None if certificates is None else certificates.authority)
     finally:
         server.should_exit = True
         thread.join(START_SECONDS)

@@ -105,6 +105,10 @@ class SalesforceSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=Tru
     """How fast a Bulk job is worked off on the sandbox clock; 0 is as fast as the machine can."""
     bulk_fate: Literal["done", "failed", "half", "stuck", "queued"] = "done"
     """What becomes of Bulk 2.0 jobs: `failed` at once, `half` way; `stuck` InProgress or `queued` for ever."""
+    upload_bytes: int = 112_500_000
+    """The largest upload of a Bulk 2.0 job: 150 MB after base64."""
+    jobs_page: int = 1000
+    """Jobs of a page of their list."""
     batch_size: int = 10_000
     """Rows of an internal batch of Bulk 2.0."""
     lock_fights: float = 0.0

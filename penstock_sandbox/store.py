@@ -211,6 +211,10 @@ class History:
         """Note a write. What it refers to must not change afterwards."""
         self._writes.append(write)
 
+    def extend(self, writes: list[Write]) -> None:
+        """Note several writes that are numbered already."""
+        self._writes.extend(writes)
+
     def after(self, n: int, limit: int | None = None) -> list[Write]:
         """Return the writes numbered above `n`, oldest first."""
         return self._writes[n : None if limit is None else n + limit]

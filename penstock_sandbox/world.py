@@ -12,6 +12,7 @@ from penstock_sandbox.intercom import bulk
 from penstock_sandbox.intercom import plane as intercom_plane
 from penstock_sandbox.intercom.workspace import Workspace
 from penstock_sandbox.salesforce import plane as salesforce_plane
+from penstock_sandbox.salesforce.bulk import work
 from penstock_sandbox.salesforce.org import Org
 from penstock_sandbox.settings import Settings
 from penstock_sandbox.store import History
@@ -51,6 +52,7 @@ class World:
     def advance(self) -> None:
         """Do what jobs have to do by now."""
         imports.advance(self.hubspot, self.clock.now())
+        work.advance(self.salesforce, self.clock.now())
         bulk.advance(self.intercom, self.clock.now())
 
     def alter(self, change: msgspec.Raw) -> None:

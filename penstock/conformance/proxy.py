@@ -185,7 +185,8 @@ class Proxy:
 
     def _forward(self, request: Request) -> Response:
         to_server = HTTPConnection(self._upstream.hostname or "", self._upstream.port, timeout=60)
-        headers = {name: value for name, value in request.headers.items() if name not in OWN_HEADERS}
+        # A server that tells its own address has to tell ours.
+        headers = {name: value for name, value in request.headers.items() if name not in OWN_HEADERS - {"host"}}
         headers["accept-encoding"] = "identity"
         try:
             to_server.request(request.method, request.path, request.body, headers)

@@ -11,9 +11,9 @@ import msgspec
 from penstock_sandbox.clock import iso
 from penstock_sandbox.hubspot import errors, rules
 from penstock_sandbox.hubspot.memory import Column, Job, JobState, RowFault
-from penstock_sandbox.hubspot.multipart import parts_of
 from penstock_sandbox.hubspot.portal import Portal, Visit
 from penstock_sandbox.hubspot.rows import Row, Value
+from penstock_sandbox.multipart import parts_of
 from penstock_sandbox.provenance import assumed, documented
 
 GUIDE = "developers.hubspot.com/docs/api-reference/crm-imports-v3"

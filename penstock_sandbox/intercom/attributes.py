@@ -137,7 +137,7 @@ class Catalogue:
         """Define a custom attribute by the rules."""
         asked = msgspec.convert(body, NewAttribute)
         model, name = asked.model, asked.name
-        if model not in _BUILT_IN or not isinstance(model, str):
+        if not isinstance(model, str) or model not in _BUILT_IN:
             raise errors.invalid("The Data Attribute model field must be either contact or company")
         if not isinstance(name, str) or not named_well(name):
             message = (
@@ -154,7 +154,7 @@ class Catalogue:
         kind, options = asked.data_type, None
         if kind == "options" or asked.options is not None:
             kind, options = "string", read_options(asked.options)
-        if kind not in values.TYPES or not isinstance(kind, str):
+        if not isinstance(kind, str) or kind not in values.TYPES:
             raise errors.invalid("Data Type isn't an option")
         if len(self.custom) >= MOST:
             raise errors.invalid(f"You have reached the limit of {MOST} custom attributes")

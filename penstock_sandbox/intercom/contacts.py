@@ -69,7 +69,7 @@ def read(workspace: Workspace, body: dict[str, object], creating: bool) -> Given
     if email is not None and not _ADDRESS.fullmatch(email):
         raise errors.invalid("Email is not a valid email address", "email")
     role = body.get("role")
-    if role is not None and role not in {"user", "lead"}:
+    if role is not None and role not in ("user", "lead"):
         raise errors.invalid("Role must be either user or lead", "role")
     fields = {name: values.read(name, kind, body[name], coerce) for name, kind in FIELDS.items() if name in body}
     owner = fields.get("owner_id")
@@ -162,6 +162,7 @@ def by_external_id(workspace: Workspace, external_id: str) -> Contact:
 
 @assumed("Custom attributes that a body does not mention stay", "absent is unchanged, for the built-in fields at least")
 @assumed("Taking over another contact's external_id or address is 409", "as in a creation; not described")
+@assumed("A contact keeps the address it has, though others have it too", "nothing is taken over")
 @assumed("A user does not become a lead again", "leads become users; the way back is nowhere described")
 def update(doing: Doing, contact: Contact, body: dict[str, object]) -> Contact:
     """Change a contact."""
@@ -170,9 +171,9 @@ def update(doing: Doing, contact: Contact, body: dict[str, object]) -> Contact:
     role = given.role or contact.role
     if contact.role == "user" and role == "lead":
         raise errors.invalid("A user cannot become a lead", "role")
-    if given.external_id is not None or given.email is not None or role != contact.role:
-        email = given.email or (contact.email if role != contact.role else None)
-        refuse_twin(twin(workspace, role, given.external_id, email, contact.id))
+    email = given.email or contact.email
+    moved = role != contact.role or (email or "").casefold() != (contact.email or "").casefold()
+    refuse_twin(twin(workspace, role, given.external_id, email if moved else None, contact.id))
     changed: dict[str, object] = {
         "updated": doing.stamp(),
         "fields": _without_nulls(contact.fields | given.fields),

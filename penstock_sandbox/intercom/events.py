@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from penstock_sandbox.intercom import contacts, errors
 from penstock_sandbox.intercom.memory import Contact, Event
-from penstock_sandbox.intercom.values import text_of
+from penstock_sandbox.intercom.values import storable, text_of
 from penstock_sandbox.provenance import assumed, documented
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def send(doing: Doing, body: dict[str, object], version: Version) -> Event:
         raise errors.RefusalError(400, "parameter_missing", "event_name is required", "event_name")
     if created is None:
         raise errors.RefusalError(400, "parameter_missing", "created_at is required", "created_at")
-    if not isinstance(created, int) or isinstance(created, bool):
+    if not isinstance(created, int) or isinstance(created, bool) or not storable(created):
         raise errors.invalid("created_at is not a valid date", "created_at")
     metadata = _metadata(body.get("metadata"))
     contact = whose(workspace, body, version)
@@ -60,8 +60,8 @@ def _metadata(given: object) -> dict[str, object]:
         raise errors.RefusalError(400, "type_mismatch", "metadata must be an object", "metadata")
     for name, value in given.items():
         nested = isinstance(value, list) or (isinstance(value, dict) and set(value) not in _OBJECTS)
-        if nested:
-            raise errors.invalid(f"metadata {name} cannot be nested", "metadata")
+        if nested or not storable(value):
+            raise errors.invalid(f"metadata {name} is not a valid value", "metadata")
     return dict(list(given.items())[:MOST_KEYS])
 
 

@@ -28,6 +28,7 @@ class People:
         self.by_id: dict[str, Contact] = {}
         self.merged: dict[str, str] = {}
         self.changes: deque[Change] = deque()
+        self.archived = 0
         self._external: dict[str, Contact] = {}
         self._email: dict[str, list[Contact]] = {}
         self._order: list[str] = []
@@ -46,6 +47,8 @@ class People:
         keyed = "external_id" in values or "email" in values
         if keyed:
             self._unindex(contact)
+        self.archived += values.get("archived", contact.archived) is True
+        self.archived -= contact.archived
         for name, value in values.items():
             setattr(contact, name, value)
         if keyed:
@@ -55,6 +58,7 @@ class People:
         """Forget a contact; `into` names the one that it was merged into."""
         self.changes.append(Change(now, contact, copy.copy(contact)))
         self._unindex(contact)
+        self.archived -= contact.archived
         del self.by_id[contact.id]
         del self._order[bisect_left(self._order, contact.id)]
         if into is not None:

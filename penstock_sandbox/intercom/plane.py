@@ -110,6 +110,7 @@ def _contact(doing: Doing, row: dict[str, object]) -> str:
             raise ValueError(f"there is no company {company_id}")
         made.companies[company.id] = company.contacts[made.id] = doing.stamp()
     made.archived = archived
+    doing.workspace.people.archived += archived
     return made.id
 
 

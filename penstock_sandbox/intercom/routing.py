@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
-from penstock_sandbox.intercom import contacts, errors
+from penstock_sandbox.intercom import contacts, errors, shown
 from penstock_sandbox.intercom.versions import OLDEST, Version
 from penstock_sandbox.intercom.workspace import Doing, Workspace
 from penstock_sandbox.provenance import assumed, documented, recorded
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from penstock_sandbox.intercom.access import Token
     from penstock_sandbox.intercom.memory import Contact
 
-MOST_PER_PAGE = 150
+MOST_PER_PAGE, MOST_LISTED = 150, 10_000
+Item = TypeVar("Item")
 _DECODER = msgspec.json.Decoder()
 
 
@@ -68,6 +69,23 @@ class Ask(NamedTuple):
         if int(text) > most:
             raise errors.invalid("Per Page is too big", "per_page")
         return int(text)
+
+    @documented("Lists beside contacts have numbered pages; one beyond the last is empty", "python-intercom 5.0.1")
+    def pages(
+        self,
+        found: list[Item],
+        show: Callable[[Item], dict[str, object]],
+        wish: Mapping[str, object],
+        default: int = 50,
+    ) -> Reply:
+        """Return the page of a list that the request asks for."""
+        per_page = self.per_page(wish.get("per_page"), default)
+        page = self.per_page(wish.get("page"), default=1, most=MOST_LISTED)
+        if page * per_page > MOST_LISTED:
+            raise errors.invalid(f"Page limit reached: lists end after {MOST_LISTED} entries", "page")
+        here = found[(page - 1) * per_page : page * per_page]
+        following: dict[str, object] | None = {"page": page + 1} if len(found) > page * per_page else None
+        return Reply(shown.listing([show(each) for each in here], page, per_page, len(found), following))
 
 
 class Route(NamedTuple):

@@ -68,7 +68,7 @@ def _test(workspace: Workspace, query: object, level: int) -> Test:
 def _filter(workspace: Workspace, field: object, operator: object, value: object) -> Test:
     if not isinstance(field, str) or not _known(workspace, field):
         raise errors.invalid(f"{field} is not a field that can be searched", "field")
-    if operator not in OPERATORS or not isinstance(operator, str):
+    if not isinstance(operator, str) or operator not in OPERATORS:
         raise errors.invalid(f"{operator} is not an operator", "operator")
     if (operator in {"IN", "NIN"}) is not isinstance(value, list):
         raise errors.invalid(f"{operator} does not take this value", "value")
@@ -190,7 +190,7 @@ def ordered(workspace: Workspace, found: list[Contact], sort: object) -> list[Co
     """Sort what was found; without a wish the newest come first."""
     if sort is None:
         return found
-    if not isinstance(sort, dict) or sort.get("order") not in {"ascending", "descending"}:
+    if not isinstance(sort, dict) or sort.get("order") not in ("ascending", "descending"):
         raise errors.RefusalError(400, "invalid_sort_order", "The sort order must be ascending or descending")
     field = sort.get("field")
     if not isinstance(field, str) or not _known(workspace, field):

@@ -19,14 +19,19 @@ def read(name: str, kind: str, value: object, coerce: bool) -> Value:
     """Return a value as it is stored; null clears. Raises the refusal that names the field."""
     if value is None:
         return None
-    found = _exact(kind, value)
-    if found is None and coerce:
+    found = _exact(kind, value) if storable(value) else None
+    if found is None and coerce and storable(value):
         found = _coerced(kind, value)
     if found is None:
         raise errors.invalid(f"{name} is not a valid {kind}", name)
     if isinstance(found, str) and len(found) > LONGEST:
         raise errors.invalid(f"{name} is too long (maximum is {LONGEST} characters)", name)
     return found
+
+
+def storable(value: object) -> bool:
+    """Tell whether a number is finite and fits into 64 bits; what is no number is always fine."""
+    return not isinstance(value, int | float) or abs(value) < 2**63
 
 
 def _exact(kind: str, value: object) -> Value:

@@ -48,6 +48,14 @@ def _objects(world: World, request: Request, _body: bytes) -> object:
     return plane.objects(world.salesforce, request.path_params["type"], deleted)
 
 
+def _jobs(world: World, _request: Request, _body: bytes) -> object:
+    return plane.jobs(world.salesforce, world.clock.now())
+
+
+def _job(world: World, request: Request, body: bytes) -> object:
+    return plane.change_job(world.salesforce, request.path_params["id"], body, world.clock.now())
+
+
 def _events(world: World, _request: Request, _body: bytes) -> object:
     return plane.published(world.salesforce)
 
@@ -62,4 +70,6 @@ ACTIONS: list[tuple[str, str, Action]] = [
     ("POST", "/locks", _lock),
     ("GET", "/objects/{type}", _objects),
     ("GET", "/events", _events),
+    ("GET", "/jobs", _jobs),
+    ("POST", "/jobs/{id}", _job),
 ]

@@ -26,6 +26,10 @@ class _Events(msgspec.Struct):
     events: list[dict[str, object]]
 
 
+class _Jobs(msgspec.Struct):
+    jobs: list[dict[str, object]]
+
+
 class SalesforceHandle:
     """Salesforce at `url`, which is an instance URL and a login URL in one."""
 
@@ -83,3 +87,12 @@ class SalesforceHandle:
         """Return the platform events that were published."""
         found: _Events = self._call("GET", "/salesforce/events", None, _Events)
         return found.events
+
+    def jobs(self) -> list[dict[str, object]]:
+        """Return the Bulk 2.0 jobs as a poll shows them."""
+        found: _Jobs = self._call("GET", "/salesforce/jobs", None, _Jobs)
+        return found.jobs
+
+    def change_job(self, job_id: str, **change: object) -> None:
+        """Abort a job as another user (`state="Aborted"`), or give it another `fate`."""
+        self._call("POST", f"/salesforce/jobs/{job_id}", change, dict)

@@ -32,12 +32,17 @@ def _capitals(five: str) -> int:
 
 
 _PAIRS = [(one + two, _capitals(one + two)) for one in DIGITS for two in DIGITS]
+_BITS = dict(_PAIRS) | {one: _capitals(one) for one in DIGITS}
+
+
+def _mark(five: str) -> str:
+    return _SUFFIX[_BITS[five[:2]] | _BITS[five[2:4]] << 2 | _BITS[five[4]] << 4]
 
 
 @documented("The suffix has a letter per five characters, by which of them are capitals", LOGIN)
 def suffixed(short: str) -> str:
     """Return the 18 characters of an id of 15."""
-    return short + "".join(_SUFFIX[_capitals(short[start : start + 5])] for start in (0, 5, 10))
+    return short + _mark(short[:5]) + _mark(short[5:10]) + _mark(short[10:])
 
 
 @documented("Ids of 15 and of 18 characters are accepted, answers have 18", LOGIN)

@@ -10,14 +10,16 @@ from penstock_sandbox.salesforce import access
 from penstock_sandbox.salesforce.access import App, Session
 from penstock_sandbox.salesforce.automation import Automation
 from penstock_sandbox.salesforce.fields import Field
-from penstock_sandbox.salesforce.ids import JOB, canonical, sequence, suffixed
+from penstock_sandbox.salesforce.ids import BATCH, JOB, QUERY, canonical, sequence, suffixed
 from penstock_sandbox.salesforce.limits import Limits
 from penstock_sandbox.salesforce.schema import Catalogue, SObject
 from penstock_sandbox.salesforce.table import Record, Table, Value
 
 if TYPE_CHECKING:
-    from penstock_sandbox.salesforce.jobs import Job
+    from penstock_sandbox.salesforce.bulk.classic import ClassicJob
+    from penstock_sandbox.salesforce.bulk.job import Job
     from penstock_sandbox.salesforce.jwt import PublicKey
+    from penstock_sandbox.salesforce.rules import Doing
     from penstock_sandbox.salesforce.soql.cursor import Cursor
     from penstock_sandbox.settings import Settings
     from penstock_sandbox.store import History
@@ -63,11 +65,17 @@ class Org:
         self.minted = 0
         self.automation = Automation()
         self.jobs: dict[str, Job] = {}
+        self.active: dict[str, None] = {}
+        """Jobs that have not ended, in the order in which they were made."""
+        self.classic_jobs: dict[str, ClassicJob] = {}
         self.job_ids = sequence(JOB)
+        self.batch_ids = sequence(BATCH)
+        self.query_ids = sequence(QUERY)
         self.cursors: dict[str, Cursor] = {}
         self.events: list[dict[str, object]] = []
         self.chance = random.Random(settings.seed)  # noqa: S311 - the order of results is no secret
         self.schema_changed = now
+        self.transaction: Doing | None = None
         self._begin(now)
 
     def _begin(self, now: float) -> None:

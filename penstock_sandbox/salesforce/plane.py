@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from penstock_sandbox.salesforce import jwt
 from penstock_sandbox.salesforce.access import SANDBOX_PREFIX, App, Session
 from penstock_sandbox.salesforce.automation import AssignmentRule, DuplicateRule, Trigger
+from penstock_sandbox.salesforce.bulk import work
 from penstock_sandbox.salesforce.ids import canonical
+from penstock_sandbox.salesforce.routes.ingest import polled
 from penstock_sandbox.salesforce.rules import text_of
 from penstock_sandbox.salesforce.schema import NewObject, check_field
 
@@ -199,3 +201,29 @@ def objects(org: Org, name: str, deleted: bool) -> dict[str, object]:
 def published(org: Org) -> dict[str, object]:
     """Return the platform events that were published."""
     return {"events": org.events}
+
+
+class JobChange(msgspec.Struct, forbid_unknown_fields=True):
+    """What somebody else does to a job: abort it, or give it another fate."""
+
+    state: Literal["Aborted"] | None = None
+    fate: Literal["done", "half", "stuck", "queued"] | None = None
+
+
+def jobs(org: Org, now: float) -> dict[str, object]:
+    """Return the Bulk 2.0 jobs as a poll shows them, brought to where they are now."""
+    work.advance(org, now)
+    return {"jobs": [polled(job) for job in org.jobs.values()]}
+
+
+def change_job(org: Org, job_id: str, body: bytes, now: float) -> dict[str, object]:
+    """Change a job as another user can, or as nobody can."""
+    asked = msgspec.json.decode(body, type=JobChange)
+    job = org.jobs.get(canonical(job_id) or "")
+    if job is None:
+        raise ValueError(f"there is no job {job_id}")
+    if asked.fate is not None:
+        job.fate = asked.fate
+    if asked.state is not None:
+        work.end(org, job, asked.state, now)
+    return {"job": polled(job)}

@@ -66,6 +66,9 @@ class Doing:
 
     def __init__(self, org: Org, now: float, request: int, allow_save: bool = False, assign: bool = True) -> None:
         self.org = org
+        self.about = (org, now, request)
+        self.within = org.transaction
+        """The request that this one is a part of, and that can still undo it."""
         self.now = now
         self.request = request
         self.allow_save = allow_save
@@ -79,7 +82,12 @@ class Doing:
         self._writes.append(write)
 
     def commit(self) -> None:
-        """Put what was done into the history."""
+        """Put what was done into the history, or into the hands of the request around this one."""
+        if self.within is not None:
+            self.within._undo += self._undo  # noqa: SLF001 - its own class
+            self.within._writes += self._writes  # noqa: SLF001
+            self._undo, self._writes = [], []
+            return
         history = self.org.history
         for write in self._writes:
             write.n = len(history) + 1
@@ -142,7 +150,7 @@ def _once(rows: list[Row]) -> list[Row]:
 @assumed("A row without the key is MISSING_ARGUMENT", "the code is documented; its use here is a report")
 def _upsert(doing: Doing, kind: SObject, rows: list[Row], key: Field) -> list[Result]:
     if key.name == "Id":
-        return [_create(doing, kind, row, None) if row.record_id is None else _update(doing, kind, row) for row in rows]
+        return [_by_id(doing, kind, row) for row in rows]
     values = [row.values.get(key.name) for row in rows]
     counts = Counter(fold(key, value) for value in values if value is not None)
     results = []
@@ -156,6 +164,12 @@ def _upsert(doing: Doing, kind: SObject, rows: list[Row], key: Field) -> list[Re
             continue
         results.append(_by_key(doing, kind, row, key, value))
     return results
+
+
+def _by_id(doing: Doing, kind: SObject, row: Row) -> Result:
+    creates = row.record_id is None
+    result = _create(doing, kind, row, None) if creates else _update(doing, kind, row)
+    return result if result.problem else result._replace(created=creates)
 
 
 def fold(key: Field, value: Value) -> Value:
@@ -200,7 +214,7 @@ def _create(doing: Doing, kind: SObject, row: Row, key: Field | None) -> Result:
         values["OwnerId"] = owner
     _number(doing, kind, values)
     record = table.insert({name: value for name, value in values.items() if value is not None}, doing.now)
-    doing.did(lambda: table.purge(record), written(doing, kind, record, "create", key, values))
+    doing.did(lambda: table.purge(record), written(doing.about, kind, record.id, "create", key, values))
     return Result(record.id, asked)
 
 
@@ -211,7 +225,7 @@ def _number(doing: Doing, kind: SObject, values: dict[str, Value]) -> None:
 
 
 @documented("An unknown id is INVALID_CROSS_REFERENCE_KEY, one in the recycle bin ENTITY_IS_DELETED", STATUS)
-def located(doing: Doing, kind: SObject, record_id: str | None) -> Record | Problem:
+def located(org: Org, kind: SObject, record_id: str | None) -> Record | Problem:
     """Return the record that a row is about, or why there is none."""
     if record_id is None:
         return Problem("MISSING_ARGUMENT", "Id not specified in an update call")
@@ -219,14 +233,14 @@ def located(doing: Doing, kind: SObject, record_id: str | None) -> Record | Prob
         return Problem("MALFORMED_ID", record_id)
     if record_id[:3] != kind.prefix:
         return Problem("MALFORMED_ID", f"{kind.label} ID: id value of incorrect type: {record_id}", ("Id",))
-    record = doing.org.table(kind.name).records.get(record_id)
+    record = org.table(kind.name).records.get(record_id)
     if record is None:
         return Problem("INVALID_CROSS_REFERENCE_KEY", errors.UNKNOWN_REFERENCE)
     return errors.DELETED if record.deleted else record
 
 
 def _update(doing: Doing, kind: SObject, row: Row) -> Result:
-    found = row.problem or located(doing, kind, row.record_id)
+    found = row.problem or located(doing.org, kind, row.record_id)
     if isinstance(found, Problem):
         return Result(None, problem=found)
     result = _change(doing, kind, row, found, None, None)
@@ -255,7 +269,7 @@ def _change(doing: Doing, kind: SObject, row: Row, record: Record, key: Field | 
 
     table.update(record, values, doing.now)
     keys = {} if key is None else {key.name: value}
-    doing.did(undo, written(doing, kind, record, "update", key, keys | values))
+    doing.did(undo, written(doing.about, kind, record.id, "update", key, keys | values))
     return Result(record.id, False)
 
 
@@ -265,7 +279,7 @@ def _must(kind: SObject, name: str) -> bool:
 
 
 def _delete(doing: Doing, kind: SObject, row: Row, hard: bool) -> Result:
-    found = row.problem or located(doing, kind, row.record_id)
+    found = row.problem or located(doing.org, kind, row.record_id)
     if isinstance(found, Problem):
         return Result(None, problem=found)
     table = doing.org.table(kind.name)
@@ -280,7 +294,7 @@ def _delete(doing: Doing, kind: SObject, row: Row, hard: bool) -> Result:
         found.modified = modified
         table.records[found.id] = found
 
-    doing.did(undo, written(doing, kind, found, "purge" if hard else "archive", None, {}))
+    doing.did(undo, written(doing.about, kind, found.id, "purge" if hard else "archive", None, {}))
     if hard:
         del table.records[found.id]
     return Result(found.id)
@@ -337,7 +351,7 @@ def _publish(doing: Doing, kind: SObject, row: Row) -> Result:
     record = Record(next(table.ids), (), doing.now, doing.now)
     event: dict[str, object] = {"type": kind.name, "id": record.id, "values": dict(row.values)}
     doing.org.events.append(event)
-    doing.did(lambda: doing.org.events.remove(event), written(doing, kind, record, "event", None, row.values))
+    doing.did(lambda: doing.org.events.remove(event), written(doing.about, kind, record.id, "event", None, row.values))
     return Result(record.id, notes=(Problem("OPERATION_ENQUEUED", record.id),))
 
 
@@ -353,12 +367,18 @@ def text_of(value: Value) -> str:
 
 
 def written(
-    doing: Doing, kind: SObject, record: Record, action: str, key: Field | None, values: dict[str, Value]
+    about: tuple[Org, float, int],
+    kind: SObject,
+    record_id: str,
+    action: str,
+    key: Field | None,
+    values: dict[str, Value],
 ) -> Write:
-    """Return the history's entry about a write; its number is given when it is certain."""
+    """Return the history's entry about a write by a request at a time; its number is given when it is certain."""
+    org, now, request = about
     own = None if key is None else text_of(values.get(key.name))
-    if not doing.org.history.full:
-        return Write(0, record.id, own)
+    if not org.history.full:
+        return Write(0, record_id, own)
     keys = {name: text_of(value) for name, value in values.items() if value and kind.fields[name.lower()].key}
     shown = {name: text_of(value) for name, value in values.items()}
-    return Write(0, record.id, own, doing.now, doing.request, kind.name, action, None, keys or None, shown)  # type: ignore[arg-type]
+    return Write(0, record_id, own, now, request, kind.name, action, None, keys or None, shown)  # type: ignore[arg-type]

@@ -64,8 +64,11 @@ class SObject:
         self.custom = kind == "custom"
         self.event = name.endswith("__e")
         self.fields: dict[str, Field] = {}
+        """By name in small letters."""
         self._by_relationship: dict[str, Field] = {}
         for field in fields:
+            if field.type == "id":
+                field.label = f"{self.label} ID"
             self.add(field)
 
     def add(self, field: Field) -> None:

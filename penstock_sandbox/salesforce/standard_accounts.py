@@ -56,6 +56,8 @@ YearStarted|Year Started|string 4|cun
 SicDesc|SIC Description|string 80|cun
 DandbCompanyId|D&B Company ID|reference DandBCompany DandbCompany|cun
 OperatingHoursId|Operating Hour ID|reference OperatingHours OperatingHours|cun
+LastViewedDate|Last Viewed Date|datetime|n
+LastReferencedDate|Last Referenced Date|datetime|n
 """
 CONTACT = """
 MasterRecordId|Master Record ID|reference Contact MasterRecord|n
@@ -108,4 +110,6 @@ Jigsaw|Data.com Key|string 20|cun
 JigsawContactId|Jigsaw Contact ID|string 20|n
 CleanStatus|Clean Status|picklist 40 @CleanStatus|cunR
 IndividualId|Individual ID|reference Individual Individual|cun
+LastViewedDate|Last Viewed Date|datetime|n
+LastReferencedDate|Last Referenced Date|datetime|n
 """

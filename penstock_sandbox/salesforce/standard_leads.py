@@ -46,6 +46,8 @@ DandbCompanyId|D&B Company ID|reference DandBCompany DandbCompany|cun
 EmailBouncedReason|Email Bounced Reason|string 255|un
 EmailBouncedDate|Email Bounced Date|datetime|un
 IndividualId|Individual ID|reference Individual Individual|cun
+LastViewedDate|Last Viewed Date|datetime|n
+LastReferencedDate|Last Referenced Date|datetime|n
 """
 OPPORTUNITY = """
 AccountId|Account ID|reference Account Account|cun
@@ -79,4 +81,6 @@ HasOpenActivity|Has Open Activity|boolean|d
 HasOverdueTask|Has Overdue Task|boolean|d
 LastAmountChangedHistoryId|Opportunity History ID|reference OpportunityHistory LastAmountChangedHistory|n
 LastCloseDateChangedHistoryId|Opportunity History ID|reference OpportunityHistory LastCloseDateChangedHistory|n
+LastViewedDate|Last Viewed Date|datetime|n
+LastReferencedDate|Last Referenced Date|datetime|n
 """

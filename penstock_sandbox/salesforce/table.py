@@ -13,7 +13,7 @@ import msgspec
 from penstock_sandbox.salesforce.ids import sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Value = str | float | int | bool | None
 Key = str | float | int | bool
@@ -32,6 +32,11 @@ class Record(msgspec.Struct, gc=False, eq=False):
 def folded(value: Value) -> Key | None:
     """Return the form in which values are found."""
     return value.casefold() if isinstance(value, str) else value
+
+
+def lowered(values: Sequence[Value]) -> list[Key | None]:
+    """Return the forms in which values are found."""
+    return [value.casefold() if isinstance(value, str) else value for value in values]
 
 
 class Table:

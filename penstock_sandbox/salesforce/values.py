@@ -155,11 +155,11 @@ def checked_text(field: Field, text: str) -> Value | Problem:
 def checked_number(field: Field, number: float) -> Value | Problem:
     """Check a number against its field."""
     if field.type == "int":
-        if number == int(number) and abs(number) < 10**8 and abs(number) < 2**31:
+        if number.is_integer() and abs(number) < 10**8:
             return int(number)
     elif abs(number) < number_limit(field):
         return round(number, field.scale)
-    shown = int(number) if number == int(number) else number
+    shown = int(number) if number.is_integer() else number
     message = f"{field.label}: value outside of valid range on numeric field: {shown}"
     return Problem("NUMBER_OUTSIDE_VALID_RANGE", message, (field.name,))
 

@@ -16,7 +16,8 @@ from penstock_sandbox.matching import Paths
 from penstock_sandbox.provenance import assumed, documented, recorded
 from penstock_sandbox.salesforce import errors
 from penstock_sandbox.salesforce.access import Session, authenticate
-from penstock_sandbox.salesforce.routes import ASYNC, DATA, OPEN
+from penstock_sandbox.salesforce.bulk import work
+from penstock_sandbox.salesforce.routes import ASYNC, DATA, OPEN, classic
 from penstock_sandbox.salesforce.routing import Ask, Reply, Route
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ _OPEN, _DATA, _ASYNC = _paths(OPEN), _paths(DATA), _paths(ASYNC)
 )
 def respond(org: Org, call: Call) -> Answer:
     """Answer one request."""
+    work.advance(org, call.now)
     label = ["unrouted"]
     size = len(call.path) + len(call.raw_query)
     whole = size + sum(len(name) + len(value) for name, value in call.headers.items())
@@ -71,6 +73,8 @@ def respond(org: Org, call: Call) -> Answer:
         reply = _reply(org, _plain(call), label)
     except errors.RefusalError as refusal:
         reply, over = Reply(refusal.status, refusal.body, refusal.headers), refusal.over_quota
+        if call.path.startswith("/services/async/"):
+            reply = classic.worded(refusal, call.headers)
     if call.path.rstrip("/") != "/services/data":
         headers["Sforce-Limit-Info"] = org.limits.header(call.now)
     headers |= {"Content-Type": JSON, **reply.headers}

@@ -13,21 +13,22 @@ from typing import Protocol
 from urllib.parse import quote
 
 from penstock.auth import Secret
-from penstock.bodies import encode_json, objects_in
 from penstock.bulk import Jobs
 from penstock.errors import Fault, Misconfigured
 from penstock.forms import fields_of, match_of
 from penstock.modes import Action, FieldRule, Json, Link, Sync
 from penstock.records import Abilities, Ask, Batch, Budgeted, Convert, Form, Gauge, Limits, Outcome, Request, Response
+from penstock.records import Kind as Limited
 from penstock.relations import RELATING
 from penstock.syncs import check_abilities, nearest
 from penstock.values import numeric_id
-from target_hubspot import codes, events, paths
-from target_hubspot.associations import MOST, Association
+from target_hubspot import codes, events, paths, scopes
+from target_hubspot.associations import LABELLED, MOST, Association
 from target_hubspot.associations import Kind as LinkKind
 from target_hubspot.creating import create_missing
 from target_hubspot.imports import Described, Imports
-from target_hubspot.memberships import MANUAL, Memberships
+from target_hubspot.memberships import MANUAL, Memberships, find_list
+from target_hubspot.memberships import MOST as LISTED_ROWS
 from target_hubspot.objects import Objects
 from target_hubspot.portal import Kind, Portal
 from target_hubspot.properties import (
@@ -38,7 +39,7 @@ from target_hubspot.properties import (
     make_form,
     unique_among,
 )
-from target_hubspot.refusals import NO_HUBSPOT, read_answer, refusal, unanswered
+from target_hubspot.refusals import NO_HUBSPOT, read_answer, refusal
 
 _FOUND_BY = frozenset({Action.UPSERT, Action.UPDATE, Action.CREATE, Action.FIND})
 _WRITES = _FOUND_BY | {Action.READ, Action.ARCHIVE, Action.DELETE} | RELATING
@@ -49,8 +50,8 @@ LISTED = Abilities(
     frozenset({Action.UPSERT, Action.UPDATE, Action.ARCHIVE, Action.FIND}), _KEYED, frozenset({Action.FIND})
 )
 """of members of a list: only objects that are there can be, so a row without one is refused"""
-ASSOCIATING = Budgeted("associations", 150, codes.WINDOW_SECONDS)
-"""the limit of Professional and Enterprise (documented); 100 on lower tiers, where the answers slow us down"""
+ASSOCIATIONS = ((250, 200), (190, 150), (0, 100))
+"""requests per window for associations, from so many of all kinds on: by tier, as the headers tell it (documented)"""
 SEARCHING = Budgeted("search", 5, 1.0)
 SEARCHED_ROWS = 50
 """rows of one search, whose body may have 3,000 characters (documented); longer values make it be halved"""
@@ -60,8 +61,6 @@ LIMITS = Limits(
     concurrency=10,
     requests=190,
     window=codes.WINDOW_SECONDS,
-    rows_of=MOST,
-    budgets={Action.LINK: ASSOCIATING, Action.UNLINK: ASSOCIATING},
 )
 """100 inputs a batch (documented). 190 requests per ten seconds is the Professional tier; the answers' headers correct
 it. The cap on bytes is ours: none is documented."""
@@ -109,15 +108,25 @@ class HubSpot:
         self._account = ""
         self._plans: dict[str, Plan] = {}
         self._links: dict[tuple[str, int], Plan] = {}
+        self._makes: dict[str, tuple[str, ...]] = {}
         self._imported: dict[str, Described] = {}
         self.jobs: Jobs = Imports(lambda sync: self._imported[sync.stream], refusal, self._paths.imports)
-        self._budgets = dict(LIMITS.budgets)
-        self._rows = {**MOST, Action.DELETE: 1} if self._options.gdpr_delete else dict(MOST)
+        self._budgets: dict[Limited, Budgeted] = {}
+        self._rows: dict[Limited, int] = dict(MOST)
+        if self._options.gdpr_delete:
+            self._rows[Action.DELETE] = 1
         self.limits = replace(LIMITS, rows_of=self._rows, budgets=self._budgets)
 
     def account(self, ask: Ask) -> str:
         """Name the portal behind the token, and learn its scopes. Raises Misconfigured when the token is refused."""
-        body = read_answer(ask(Request("GET", self._paths.account)), "reading the account")
+        response = ask(Request("GET", self._paths.account))
+        body = read_answer(response, "reading the account")
+        gauge = self.gauge(response)
+        if gauge is not None:
+            of_all = gauge.requests * codes.WINDOW_SECONDS / gauge.window
+            most = next(most for least, most in ASSOCIATIONS if of_all >= least)
+            associating = Budgeted("associations", most, codes.WINDOW_SECONDS)
+            self._budgets |= {Action.LINK: associating, Action.UNLINK: associating}
         portal = body.get("portalId")
         if not isinstance(portal, int | str) or not str(portal).isdigit():
             raise Fault(*NO_HUBSPOT)
@@ -128,6 +137,8 @@ class HubSpot:
 
     def form(self, sync: Sync, columns: Mapping[str, Json] | None, key_properties: Sequence[str], ask: Ask) -> Form:
         """Check a sync against the portal. Raises Misconfigured with every mistake."""
+        if lacking := self._portal.lacking(sync.stream, scopes.wanted(sync, creates=self._options.create_properties)):
+            raise Misconfigured(lacking)
         what, _, name = sync.object.partition(":")
         if what == "event" and name:
             form = self._event_form(sync, columns, name, ask)
@@ -144,8 +155,7 @@ class HubSpot:
     ) -> Form:
         at, options = f"sync {sync.stream}", self._options
         kind = self._portal.kind(sync.object, ask, at)
-        mistakes = self._scope_mistakes(kind, options.create_properties)
-        mistakes += self._portal.lacking("crm.import") if sync.bulk_above is not None else []
+        mistakes = self._portal.lacking(sync.stream, scopes.of(kind.scope, creates=options.create_properties))
         fields, match = fields_of(sync, columns), match_of(sync, columns, key_properties, "email")
         if options.create_properties and columns is not None and not mistakes:
             create_missing(self._portal, kind, fields, columns, match, options.property_group, ask)
@@ -162,20 +172,16 @@ class HubSpot:
             raise Misconfigured(mistakes)
         searched = not is_key(match, properties, kind.name) and match in properties and not properties[match].unique
         if searched:
-            self._budgets[Action.FIND], self._rows[Action.FIND] = SEARCHING, SEARCHED_ROWS
+            looking = sync.stream, Action.FIND
+            self._budgets[looking], self._rows[looking] = SEARCHING, SEARCHED_ROWS
         path = f"{self._paths.objects}/{quote(kind.segment, safe='')}"
-        self._plans[sync.stream] = Objects(path, match, searched, options.gdpr_delete)
+        self._plans[sync.stream] = Objects(path, match, searched, purges=options.gdpr_delete)
         types = {name: properties[name].type for name in form.fields if name in properties}
         self._imported[sync.stream] = Described(kind.type_id, match, types)
         links = {link.name: self._convert(link, ask) for link in sync.links if link.sync is None}
         note = SEARCH_NOTE.format(match) if searched else ""
-        return replace(form, object=kind.name, links=links, abilities=_abilities(match, searched=searched), note=note)
-
-    def _scope_mistakes(self, kind: Kind, creates: bool, verbs: Sequence[str] = ("read", "write")) -> list[str]:
-        if kind.scope is None:
-            return []
-        schemas = [f"crm.schemas.{kind.scope}.write"] if creates else []
-        return self._portal.lacking(*(f"crm.objects.{kind.scope}.{verb}" for verb in verbs), *schemas)
+        form = replace(form, object=kind.name, links=links, makes=self._makes.get(sync.stream, ()), note=note)
+        return replace(form, abilities=_abilities(match, searched=searched))
 
     # -- links ------------------------------------------------------------------------------------------------
 
@@ -189,13 +195,19 @@ class HubSpot:
             try:
                 other = self._portal.kind(link.object, ask, at)
                 mistakes += self._match_mistakes(at, link, other, ask, final=final)
-                mistakes += self._scope_mistakes(other, False)
+                mistakes += self._portal.lacking(sync.stream, scopes.of(other.scope))
                 kinds.append(self._label(at, link, kind, other, ask))
                 others.append(other)
             except Misconfigured as error:
                 mistakes += error.mistakes
-        if mistakes:
+        if mistakes or (mistakes := _repeated(sync, others, kinds)):
             return mistakes
+        self._makes[sync.stream] = tuple(
+            f"associate {other.name}" + (f":{kind[1]}" if kind else "")
+            for other, kind in zip(others, kinds, strict=True)
+        )
+        if any(kinds):
+            self._rows[sync.stream, Action.LINK] = LABELLED
         for n, (link, other) in enumerate(zip(sync.links, others, strict=True)):
             own = tuple(k if each == other else ("", 0) for k, each in zip(kinds, others, strict=True))
             ends = "/".join(quote(each.segment, safe="") for each in (kind, other))
@@ -245,14 +257,15 @@ class HubSpot:
         self, sync: Sync, columns: Mapping[str, Json] | None, key_properties: Sequence[str], name: str, ask: Ask
     ) -> Form:
         at = f"sync {sync.stream}"
-        if lacking := self._portal.lacking("crm.lists.read", "crm.lists.write"):
-            raise Misconfigured(lacking)
-        found = self._list(name, at, ask, makes=columns is not None)
+        create = self._options.create_lists
+        found = find_list(self._portal, name, at, ask, create=create, now=columns is not None)
         if found.get("processingType") not in MANUAL:
             raise Misconfigured(
                 f"{at}: list {name!r} chooses its members itself; only those of a manual list can be set"
             )
         kind = self._portal.kind(str(found.get("objectTypeId")), ask, at)
+        if sync.strategy.removed is Action.CLEAR:
+            raise Misconfigured(f"{at}: a list has no fields to clear; `removed: archive` takes members off it")
         only = next(iter(sync.fields)) if sync.fields is not None and len(sync.fields) == 1 else None
         match = sync.match or only or match_of(sync, columns, key_properties, "email")
         rule = fields_of(sync, columns).get(match)
@@ -274,43 +287,20 @@ class HubSpot:
                 f"{at}: match: property {match!r} is not unique in HubSpot; "
                 f"unique are {', '.join(unique_among(properties, kind.name)) or 'none'}, and {RECORD_ID}"
             )
-        path = f"{self._paths.lists}/{quote(str(found.get('listId')), safe='')}"
-        objects = Objects(f"{self._paths.objects}/{quote(kind.segment, safe='')}", match)
+        list_id = str(found.get("listId", name))
+        path = f"{self._paths.lists}/{quote(list_id, safe='')}"
+        objects = Objects(f"{self._paths.objects}/{quote(kind.segment, safe='')}", match, present_only=True)
         self._plans[sync.stream] = Memberships(path, objects)
-        return replace(form, object=f"list:{found.get('listId')}", abilities=LISTED)
-
-    def _list(self, name: str, at: str, ask: Ask, *, makes: bool) -> Mapping[str, object]:
-        """Find a list by id, or one of contacts by name; make it where that is allowed, before the first record."""
-        by = quote(name, safe="") if name.isdigit() else f"object-type-id/0-1/name/{quote(name, safe='')}"
-        response = ask(Request("GET", f"{self._paths.lists}/{by}"))
-        if response.status == 404 and not name.isdigit() and self._options.create_lists:
-            body = {"name": name, "objectTypeId": "0-1", "processingType": "MANUAL"}
-            if not makes:
-                return body
-            response = ask(Request("POST", f"{self._paths.lists}/", encode_json(body)))
-        if response.status == 404:
-            hint = "" if name.isdigit() else "; set `create_lists: true` to have it made"
-            raise Misconfigured(f"{at}: HubSpot has no list {name!r}{hint}")
-        if response.status not in (200, 201):
-            raise unanswered("reading or making a list", response)
-        found = read_answer(replace(response, status=200), "reading a list").get("list")
-        if not isinstance(found, dict):
-            raise Fault(*NO_HUBSPOT)
-        return found
+        self._rows |= {(sync.stream, action): LISTED_ROWS for action in (Action.UPDATE, Action.ARCHIVE)}
+        # A list that was deleted and made anew has none of the rows that were delivered to the old one.
+        of_this = f"list:{list_id}"
+        abilities = replace(LISTED, members=of_this)
+        return replace(form, object=of_this, version=f"{form.version} {of_this}", abilities=abilities)
 
     def _event_form(self, sync: Sync, columns: Mapping[str, Json] | None, name: str, ask: Ask) -> Form:
         """Resolve an event, by its full name or the short one, and check the sync against its definition."""
         full = name if name.startswith("pe") and "_" in name else f"pe{self._account}_{name}"
-        response = ask(Request("GET", f"{self._paths.events}/event-definitions/{quote(full, safe='')}"))
-        if response.status == 404:
-            raise Misconfigured(f"sync {sync.stream}: HubSpot has no custom event {full!r}")
-        known: frozenset[str] | None = None
-        if response.status == 200:
-            properties = read_answer(response, "reading an event").get("properties")
-            if isinstance(properties, list):
-                known = frozenset(str(each.get("name")) for each in objects_in(properties))
-        elif response.status not in (400, 403):  # without the scope to read it, it is sent unchecked
-            raise unanswered("reading an event", response)
+        known = events.properties_of(self._portal, full, f"sync {sync.stream}", ask)
         form = events.make_form(sync, columns, known)
         origin = f"hubspot:{self._account} {sync.stream}"
         self._plans[sync.stream] = events.Events(self._paths.events, full, origin)
@@ -343,6 +333,17 @@ class HubSpot:
         day = [response.headers.get(f"x-hubspot-ratelimit-daily{part}", "") for part in ("-remaining", "")]
         left, limit = (int(text) if DAILY(text) else None for text in day)
         return Gauge(requests, window, remaining, left, limit)
+
+
+def _repeated(sync: Sync, others: Sequence[Kind], kinds: Sequence[LinkKind | None]) -> list[str]:
+    """Name the links that are one, by whatever names."""
+    first: dict[tuple[Kind, LinkKind | None], str] = {}
+    mistakes = []
+    for link, other, kind in zip(sync.links, others, kinds, strict=True):
+        if one := first.get((other, kind)):
+            mistakes.append(f"sync {sync.stream}: associate {one} and {link.name} are one link; leave one of them out")
+        first[other, kind] = link.name
+    return mistakes
 
 
 def _abilities(match: str, *, searched: bool) -> Abilities:

@@ -1,22 +1,26 @@
 """Links between objects: HubSpot's associations, default and labelled, and the look for the object at the other end.
 
 A write of labels replaces those that stand between a pair, and taking the default association away takes every label
-with it (both documented). So what is written is always all that the row's links want for the pair.
+with it (both documented). So the labels of a pair are read first where others may have put some: what is written is
+all that stand there and what the row's links want, and a pair that has labels of others stays a pair.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from penstock.bodies import encode_json, json_body
+from penstock.bodies import encode_json, json_body, objects_in, within
 from penstock.modes import Action
 from penstock.records import Again, Batch, Delivered, Outcome, Rejected, Request, Response, Row, Unknown
+from penstock.records import Kind as Limited
 from target_hubspot import codes
 from target_hubspot.objects import LOOKS, match_values, read_batch, record_id
 from target_hubspot.refusals import expect_done, refusal
 
-MOST = {Action.LINK: 2000, Action.UNLINK: 100, Action.RESOLVE: 100}
+LABELLED = 1000
+"""inputs of a request to link under labels, because as many may be asked for theirs (documented)"""
+MOST: Mapping[Limited, int] = {Action.LINK: 2000, Action.UNLINK: 100, Action.RESOLVE: 100}
 """inputs that one request may hold (documented)"""
 Kind = tuple[str, int]
 """category and type id of an association"""
@@ -39,24 +43,36 @@ class Association:
         """Write the request for a batch of RESOLVE, LINK or UNLINK."""
         if batch.action is Action.RESOLVE:
             return self._look(batch)
+        if self._reads_first(batch):
+            inputs: list[Mapping[str, object]] = [
+                {"id": i} for i in dict.fromkeys(r.destination_id for r in batch.rows)
+            ]
+            return Request("POST", f"{self.path}/batch/read", encode_json({"inputs": inputs}))
         own = self.kinds[batch.rows[0].link]
         verb, rows = "batch/create", batch.rows
         if batch.action is Action.UNLINK:
             verb = "batch/archive" if own is None else "batch/labels/archive"
-            # To take the default away would take the labels that other links want: such a pair stays as it is.
-            rows = rows if own is not None else [row for row in rows if not self._wanted(row)]
+            # To take the default away would take the labels that others want: such a pair stays as it is.
+            rows = rows if own is not None else [row for row in rows if not self._stays(row)]
         if (own is None and batch.action is Action.LINK) or not rows:
             verb, rows = "batch/associate/default", batch.rows
-        inputs: list[Mapping[str, object]] = []
+        inputs = []
         for row in rows:
             ends: dict[str, object] = {"from": {"id": row.destination_id}, "to": {"id": row.other}}
             if verb == "batch/archive":
                 ends["to"] = [ends["to"]]
             elif verb != "batch/associate/default":
-                kinds = [own] if batch.action is Action.UNLINK else self._wanted(row)
+                kinds = [own] if batch.action is Action.UNLINK else sorted({*self._wanted(row), *(_held(row) or ())})
                 ends["types"] = [{"associationCategory": c, "associationTypeId": t} for c, t in filter(None, kinds)]
             inputs.append(ends)
         return Request("POST", f"{self.path}/{verb}", encode_json({"inputs": inputs}))
+
+    def _reads_first(self, batch: Batch) -> bool:
+        """Tell whether the labels between some pair matter and are not known. An object just created has none."""
+        labelled = self.kinds[batch.rows[0].link] is not None
+        if labelled is not (batch.action is Action.LINK):
+            return False
+        return any(_held(row) is None and not row.created for row in batch.rows)
 
     def _wanted(self, row: Row) -> list[Kind]:
         """Return the labels that the row's links want between it and the object in question."""
@@ -65,6 +81,15 @@ class Association:
             for at, kind in enumerate(self.kinds)
             if kind and kind[0] and any(row.others.get((at, value)) == row.other for value in row.links[at] or ())
         ]
+
+    def _stays(self, row: Row) -> bool:
+        """Tell whether a pair has labels other than those that this row has put there and wants no more."""
+        own = {
+            kind
+            for link, kind in zip(row.sync.links, self.kinds, strict=True)
+            if kind and (link.name, row.other) in row.linked
+        }
+        return bool(self._wanted(row) or {*(_held(row) or ())} - own)
 
     def _look(self, batch: Batch) -> Request:
         values = sorted({row.other for row in batch.rows})
@@ -79,7 +104,8 @@ class Association:
 
     def decode(self, response: Response, batch: Batch) -> list[Outcome]:
         """Read one outcome per row, in the batch's order."""
-        if batch.action is Action.UNLINK:
+        reads = batch.action is not Action.RESOLVE and self._reads_first(batch)
+        if batch.action is Action.UNLINK and not reads:
             expect_done(response, batch)  # there is no word of what was not there
             return [Delivered() for _ in batch.rows]
         if response.status not in (200, 201, 207):
@@ -87,9 +113,13 @@ class Association:
         results, errors = read_batch(response, json_body(response))
         if batch.action is Action.RESOLVE:
             return self._resolved(results, errors, batch)
+        if reads:
+            return _labels_read(results, errors, batch)
         made = {_ends(result) for result in results}
+        others = made - {(row.destination_id, row.other) for row in batch.rows}
         outcomes: list[Outcome | None] = [
-            Delivered() if (row.destination_id, row.other) in made else _named(errors, row) for row in batch.rows
+            Delivered() if (row.destination_id, row.other) in made else _named(errors, row) or _survivor(others, row)
+            for row in batch.rows
         ]
         nameless = [error for error in errors if not _ids(error)]
         if nameless and outcomes.count(None) <= len(nameless):
@@ -139,9 +169,59 @@ def _ids(error: Mapping[str, object]) -> set[str]:
 
 
 def _named(errors: Sequence[Mapping[str, object]], row: Row) -> Outcome | None:
-    """Return the refusal of a row whose id, or whose other object's, an error names."""
+    """Return what an error that names a row's id, or its other object's, means for the row."""
     for error in errors:
-        if {row.destination_id, row.other} & _ids(error):
-            why = codes.reason(error)
+        ids = _ids(error)
+        why = codes.reason(error)
+        if row.destination_id in ids and why.code == "OBJECT_NOT_FOUND" and _may_be_stale(row):
+            return _ANEW
+        if {row.destination_id, row.other} & ids:
             return Rejected(why.code, why.message)
     return None
+
+
+def _survivor(made: Set[tuple[str, str]], row: Row) -> Outcome | None:
+    """Judge a row whose pair the answer shows under another id at one end: that object was merged into another.
+
+    A row whose own object was merged is found anew, once, so that the ledger learns its id.
+    """
+    if any(other == row.other for _, other in made):
+        return _ANEW if _may_be_stale(row) else Delivered()
+    return Delivered() if any(one == row.destination_id for one, _ in made) else None
+
+
+_ANEW = Again(None, "the record is not there under its id", frozenset({"found anew"}))
+
+
+def _may_be_stale(row: Row) -> bool:
+    """Tell whether the id of a row's object is an old one: neither created nor looked for in this run."""
+    return not row.created and not row.looked and not row.holds & _ANEW.holds
+
+
+def _held(row: Row) -> list[Kind] | None:
+    """Return the labels that stand between the row's object and the one in question; None where nobody has looked."""
+    seen = [text.split(" ")[1:] for text in row.holds if text.partition(" ")[0] == row.other]
+    return sorted((label[0], int(label[1])) for label in seen if label) if seen else None
+
+
+def _labels_read(
+    results: Sequence[Mapping[str, object]], errors: Sequence[Mapping[str, object]], batch: Batch
+) -> list[Outcome]:
+    """Read the labels of pairs, which rows are to hold. A record that an error names has no pairs."""
+    found = {str(within(result, "from", "id")): objects_in(result.get("to")) for result in results}
+    named = {name for error in errors for name in _ids(error)}
+    outcomes: list[Outcome] = []
+    for row in batch.rows:
+        if row.destination_id not in found and row.destination_id not in named and row.attempts < LOOKS:
+            outcomes.append(Unknown("the answer does not mention the record", answered=True))
+            continue
+        types = [
+            each
+            for to in found.get(row.destination_id or "", [])
+            if str(to.get("toObjectId")) == row.other
+            for each in objects_in(to.get("associationTypes"))
+        ]
+        labels = {f"{row.other} {t.get('category')} {t.get('typeId')}" for t in types if t.get("label")}
+        kept = _ANEW.holds if row.looked or row.holds & _ANEW.holds else frozenset()
+        outcomes.append(Again(row.destination_id, "the labels were read", kept | labels | {row.other}))
+    return outcomes

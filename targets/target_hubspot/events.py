@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 
-from penstock.bodies import encode_json
+from penstock.bodies import encode_json, error_body, objects_in
 from penstock.errors import InvalidRecord, Misconfigured
 from penstock.forms import fields_of
 from penstock.modes import Action, Json, Sync
-from penstock.records import Abilities, Batch, Convert, Delivered, Form, Outcome, Request, Response, Row
+from penstock.records import Abilities, Ask, Batch, Convert, Delivered, Form, Outcome, Request, Response, Row
 from penstock.syncs import nearest
 from penstock.values import email, moment, numeric_id
-from target_hubspot.refusals import expect_done
+from target_hubspot.portal import Portal
+from target_hubspot.refusals import expect_done, read_answer
 from target_hubspot.values import text
 
 ABILITIES = Abilities(frozenset({Action.APPEND}), frozenset({Action.APPEND}), frozenset())
@@ -61,6 +63,23 @@ class Events:
         """Take any success for the success of all rows: no more is ever said."""
         expect_done(response, batch)
         return [Delivered() for _ in batch.rows]
+
+
+def properties_of(portal: Portal, name: str, at: str, ask: Ask) -> frozenset[str] | None:
+    """Return the properties of an event; None where the token may not read them, so that it is sent unchecked.
+
+    Raises Misconfigured, with the nearest name, where there is no such event.
+    """
+    path = f"{portal.paths.events}/event-definitions"
+    response = ask(Request("GET", f"{path}/{quote(name, safe='')}"))
+    if response.status == 404:
+        there = objects_in(error_body(ask(Request("GET", f"{path}?limit=100"))).get("results"))
+        hint = nearest(name, [str(each.get("fullyQualifiedName")) for each in there])
+        raise Misconfigured(f"{at}: HubSpot has no custom event {name!r}{hint}")
+    if response.status in (400, 403):
+        return None
+    properties = read_answer(response, "reading an event").get("properties")
+    return frozenset(str(each.get("name")) for each in objects_in(properties)) if properties is not None else None
 
 
 def make_form(sync: Sync, columns: Mapping[str, Json] | None, known: frozenset[str] | None) -> Form:

@@ -57,6 +57,8 @@ class Objects:
     match: str
     searched: bool = False
     """whether the match property is not unique, so that only a search finds by it"""
+    present_only: bool = False
+    """whether rows are looked for under their present match value alone, and not under those they had before"""
     purges: bool = False
     """whether a deletion is for good, one contact at a time"""
 
@@ -65,7 +67,7 @@ class Objects:
         action = batch.action
         if action in LOOKING:
             search = self.searched and action is Action.FIND
-            body = _search(batch, self.match) if search else _question(batch, self.match)
+            body = _search(batch, self.match) if search else self._question(batch)
             return Request("POST", f"{self.path}/{'search' if search else 'batch/read'}", encode_json(body))
         if action is Action.DELETE and self.purges:
             return Request("POST", f"{self.path}/gdpr-delete", encode_json({"objectId": _name(batch.rows[0])}))
@@ -74,6 +76,19 @@ class Objects:
             return Request("POST", f"{self.path}/batch/archive", encode_json(body))
         inputs = [self._input(batch, n, row) for n, row in enumerate(batch.rows)]
         return Request("POST", f"{self.path}/batch/{action.value}", encode_json(Inputs(inputs)))
+
+    def _look_for(self, row: Row) -> list[str]:
+        return [row.match] if self.present_only else row.look_for
+
+    def _question(self, batch: Batch) -> Mapping[str, object]:
+        """Write the body of a batch/read, by record id or by the match values that rows may be found under."""
+        aliases = ["hs_additional_emails"] if self.match == "email" else []
+        properties = [self.match, *aliases, *sorted(batch.sync.empty_only)]
+        if batch.action is Action.READ:
+            return {"properties": properties, "inputs": [{"id": row.destination_id} for row in batch.rows]}
+        wanted = [{"id": name} for name in sorted({name for row in batch.rows for name in self._look_for(row)})]
+        by = {} if self.match == RECORD_ID else {"idProperty": self.match}
+        return {**by, "properties": properties, "inputs": wanted}
 
     def _input(self, batch: Batch, number: int, row: Row) -> Input:
         written, trace = msgspec.Raw(row.body), str(number)
@@ -127,7 +142,7 @@ class Objects:
         missing = {name for error in errors for name in codes.context_list(error, "ids")}
         outcomes: list[Outcome] = []
         for row in batch.rows:
-            asked = [row.destination_id or ""] if batch.action is Action.READ else row.look_for
+            asked = [row.destination_id or ""] if batch.action is Action.READ else self._look_for(row)
             record = next((found[name] for name in asked if name in found), None)
             if record is not None:
                 outcomes.append(Again(record_id(record), "the record was found", _holds(record, batch.sync)))
@@ -165,17 +180,6 @@ def read_batch(
 def _name(row: Row) -> str:
     """Return what a row's object is called in a request: its id, or the value of the match property."""
     return row.destination_id or row.match
-
-
-def _question(batch: Batch, match: str) -> Mapping[str, object]:
-    """Write the body of a batch/read, by record id or by the match values that rows may be found under."""
-    aliases = ["hs_additional_emails"] if match == "email" else []
-    properties = [match, *aliases, *sorted(batch.sync.empty_only)]
-    if batch.action is Action.READ:
-        return {"properties": properties, "inputs": [{"id": row.destination_id} for row in batch.rows]}
-    wanted = [{"id": name} for name in sorted({name for row in batch.rows for name in row.look_for})]
-    by = {} if match == RECORD_ID else {"idProperty": match}
-    return {**by, "properties": properties, "inputs": wanted}
 
 
 def _search(batch: Batch, match: str) -> Mapping[str, object]:

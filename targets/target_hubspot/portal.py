@@ -51,7 +51,20 @@ class Kind:
     @property
     def scope(self) -> str | None:
         """Return the name in its scopes, where it is known."""
-        return "custom" if self.segment.startswith("2-") else self.name if self.name in _SCOPED else None
+        return scope_of(self.segment)
+
+
+def scope_of(name: str) -> str | None:
+    """Return the name that an object has in its scopes; None where it is not known by the object's name alone."""
+    own = _standard(name)
+    if own is not None:
+        return own if own in _SCOPED else None
+    return "custom" if name.startswith("2-") or _FULL_NAME(name) else None
+
+
+def _standard(name: str) -> str | None:
+    plural = _SINGULAR.get(name, name)
+    return next((own for own, type_id in STANDARD.items() if plural in (own, type_id)), None)
 
 
 class Portal:
@@ -80,15 +93,15 @@ class Portal:
             return
         self.scopes = frozenset(map(str, scopes)) if isinstance(scopes, list) and scopes else None
 
-    def lacking(self, *scopes: str) -> list[str]:
-        """Return the mistake that some scopes are missing, where that is known."""
-        lacking = sorted(set(scopes) - self.scopes) if self.scopes is not None else []
-        return [f"the token lacks scopes: {', '.join(lacking)}; add them to the app in HubSpot"] if lacking else []
+    def lacking(self, stream: str, scopes: set[str]) -> list[str]:
+        """Return the mistake that some scopes of a sync are missing, where that is known."""
+        lacking = sorted(scopes - self.scopes) if self.scopes is not None else []
+        said = f"sync {stream}: the token lacks scopes: {', '.join(lacking)}; add them to the app in HubSpot"
+        return [said] if lacking else []
 
     def kind(self, name: str, ask: Ask, at: str) -> Kind:
         """Find an object type by name, full name or type id. Raises Misconfigured with the nearest name."""
-        plural = _SINGULAR.get(name, name)
-        own = next((n for n, type_id in STANDARD.items() if plural in (n, type_id)), None)
+        own = _standard(name)
         if own is not None:
             return Kind(own, own)
         if _TYPE_ID(name) and not name.startswith("2-"):

@@ -91,9 +91,14 @@ class TargetHubSpot(PenstockTarget):
         *CORE_SETTINGS,
     ).to_dict()
 
+    @property
+    def api_url(self) -> str:
+        """Return where HubSpot's API is; a setting that is null is none."""
+        return str(self.config["api_url"] or API_URL)
+
     def base_url(self) -> str:
         """Return the API's base URL: HubSpot's own host, or a sandbox on this machine."""
-        return checked_url("api_url", str(self.config["api_url"]), DOMAINS)
+        return checked_url("api_url", self.api_url, DOMAINS)
 
     def auth(self) -> AuthBase:
         """Sign with the private app's token, or with tokens that an OAuth app's refresh token brings."""
@@ -109,7 +114,7 @@ class TargetHubSpot(PenstockTarget):
                 "set TARGET_HUBSPOT_TOKEN, or the three settings of an OAuth app",
             )
         for name in given or ["token"]:
-            check_credential(name, f"TARGET_HUBSPOT_{name.upper()}", self.config[name], self.config["api_url"], VENDOR)
+            check_credential(name, f"TARGET_HUBSPOT_{name.upper()}", self.config[name], self.api_url, VENDOR)
         if not given:
             return Bearer(Secret(self.config["token"]))
         ca_file = self.config.get("ca_file")
@@ -130,10 +135,10 @@ class TargetHubSpot(PenstockTarget):
         return HubSpot(
             Options(
                 version=config["api_version"],
-                create_properties=config["create_properties"],
-                property_group=config["property_group"],
-                create_lists=config["create_lists"],
-                gdpr_delete=config["gdpr_delete"],
+                create_properties=bool(config["create_properties"]),
+                property_group=config["property_group"] or "penstock",
+                create_lists=bool(config["create_lists"]),
+                gdpr_delete=bool(config["gdpr_delete"]),
                 token=Secret(config["token"]) if config.get("token") else None,
             )
         )

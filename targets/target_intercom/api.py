@@ -159,7 +159,7 @@ class Intercom:
             able - (_MAKES if by_id else frozenset()),
             able,
             frozenset({Action.UPDATE, Action.DELETE, Action.FIND} if by_id else {Action.UPSERT, Action.FIND}),
-            frozenset() if by_id else frozenset({Action.CREATE}),
+            after_look=frozenset() if by_id else frozenset({Action.CREATE}),
         )
         return replace(form, object=COMPANIES, links=self._links(sync, COMPANIES), abilities=abilities)
 
@@ -240,7 +240,7 @@ def _contact_abilities(match: str, *, lead: bool) -> Abilities:
     if match == "id":
         return Abilities(able - _MAKES, able, able - _MAKES - RELATING - {Action.READ})
     if lead:
-        return Abilities(able, able - _MAKES, frozenset({Action.FIND}), _MAKES)
+        return Abilities(able, able - _MAKES, frozenset({Action.FIND}), after_look=_MAKES)
     return Abilities(able, able - {Action.CREATE}, _MAKES | {Action.FIND})
 
 

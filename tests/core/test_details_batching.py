@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 
 from penstock.batching import Batcher, Lanes, halves, key_identity, match_identity
 from penstock.checkpoint import Checkpoint
 from penstock.modes import Action, Sync
-from penstock.records import Batch, Limits, Row, RowKey
+from penstock.pace import Pace
+from penstock.policy import Policy
+from penstock.records import Batch, Budgeted, Kind, Limits, Row, RowKey
 from tests.core.sim import SYNC
 
 LIMITS = Limits(rows=3, body_bytes=100, concurrency=1, requests=1, window=1.0)
@@ -127,3 +130,17 @@ def test_halves_are_the_batch_in_order(count: int, cut: int) -> None:
     for half in (first, second):
         assert (half.sync, half.action, half.intent) == (SYNC, Action.UPDATE, None)
         assert half.size == sum(len(r.body) for r in half.rows)
+
+
+def test_one_streams_requests_may_have_limits_of_their_own() -> None:
+    guests = replace(SYNC, stream="guests")
+    search = Budgeted("search", 1, 1.0)
+    kinds: dict[Kind, int] = {Action.FIND: 2, ("guests", Action.FIND): 1}
+    limits = replace(LIMITS, requests=9, rows_of=kinds, budgets={("guests", Action.FIND): search})
+    batcher, pace = Batcher(limits, 1.0), Pace(limits, Policy(), Random(1))
+    [batch] = batcher.add(row(action=Action.FIND, sync=guests), 0.0)
+    assert batcher.add(row(action=Action.FIND), 0.0) == []
+    pace.take(1, 0.0, batch.kind)
+    assert not pace.has_room(batch.kind, 0.5)
+    assert pace.has_room((SYNC.stream, Action.FIND), 0.5)
+    assert limits.most("guests", Action.UPSERT) == 3

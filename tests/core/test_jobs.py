@@ -5,7 +5,6 @@ The destination's jobs are simulated, in the two shapes that APIs have (tests/co
 
 from __future__ import annotations
 
-import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -25,9 +24,9 @@ from tests.core import places
 from tests.core.sim import ABILITIES, SYNC, Ending, World, activate_line, record_line, run, schema_line, state_line
 from tests.core.simjobs import LIMITS, SimJobs
 from tests.core.test_promise import HISTORIES, Version, as_input, check_final, check_promise, position_of, rejects
-from tests.effort import examples
+from tests.effort import histories
 
-CASES = int(os.environ.get("PENSTOCK_CRASH_CASES", "400"))
+CASES = histories(400)
 POLICY = Policy(retry=RetryPolicy(attempts=100), max_rows=50, spool_age=0.5)
 SHAPES = pytest.mark.parametrize("at_once", [False, True], ids=["staged", "at once"])
 
@@ -278,7 +277,7 @@ def many(history: list[Version]) -> list[Version]:
     return [replace(v, key=v.key + 4 * (n % 4)) for n, v in enumerate(history)]
 
 
-@settings(max_examples=examples(CASES), deadline=None)
+@settings(max_examples=CASES, deadline=None)
 @given(HISTORIES, st.integers(0, 2**32), st.floats(0, 0.4), st.booleans(), st.integers(0, 4), st.floats(0, 1))
 def test_every_history_ends_right_under_faults(
     history: list[Version], seed: int, faults: float, at_once: bool, above: int, fail: float
@@ -294,7 +293,7 @@ def test_every_history_ends_right_under_faults(
         assert left(path) == []
 
 
-@settings(max_examples=examples(CASES), deadline=None)
+@settings(max_examples=CASES, deadline=None)
 @given(
     HISTORIES,
     st.integers(0, 2**32),

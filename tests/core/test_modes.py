@@ -368,7 +368,7 @@ def test_what_a_target_cannot_do_is_refused_at_the_start() -> None:
     few = Abilities(frozenset({Action.UPSERT, Action.UPDATE}), frozenset(), frozenset())
     with pytest.raises(Misconfigured, match="does not know how to archive contacts"):
         check_abilities(mode("mirror"), few)
-    with pytest.raises(Misconfigured, match="does not know how to find, read contacts"):
+    with pytest.raises(Misconfigured, match=r"does not know how to look first \(`when`\) contacts"):
         check_abilities(conditional("created"), few)
     check_abilities(mode("upsert", removed="clear"), few)
 

@@ -15,8 +15,21 @@ from tests.core import places, test_promise, test_upkeep
 from tests.core.test_promise import HISTORIES
 
 pytestmark = pytest.mark.usefixtures("on_postgres")
-AREAS = ("budget", "jobs", "ledger", "modes", "odd_input", "order_across", "pending", "promise", "rejects", "upkeep")
+AREAS = (
+    "budget",
+    "jobs",
+    "ledger",
+    "modes",
+    "odd_input",
+    "order_across",
+    "pending",
+    "promise",
+    "rejects",
+    "relations",
+    "upkeep",
+)
 OF_FILES = {
+    "test_what_somebody_else_keeps_in_the_file_is_left_alone",
     "test_files_are_private_whatever_the_umask",
     "test_what_is_no_file_is_refused_and_left_as_it_is",
     "test_a_file_that_is_locked_is_a_fault_of_the_moment",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +16,9 @@ from penstock.policy import Policy
 from penstock.records import Limits
 from tests.core import places
 from tests.core.sim import FIELDS, SYNC, Ending, World, activate_line, record_line, run, schema_line, state_line
-from tests.effort import examples
+from tests.effort import examples, histories
 
-CASES = int(os.environ.get("PENSTOCK_CRASH_CASES", "400"))
+CASES = histories(400)
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def check_promise(history: list[Version], ending: Ending, world: World, path: Pa
         assert here or later or kept.get(version.key, {}).get("name") == version.name, "lost behind a printed STATE"
 
 
-@settings(max_examples=examples(CASES), deadline=None)
+@settings(max_examples=CASES, deadline=None)
 @given(HISTORIES, st.integers(0, 2**32), st.floats(0, 0.4))
 def test_every_history_ends_right_under_faults(history: list[Version], seed: int, faults: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -100,7 +99,7 @@ def test_every_history_ends_right_under_faults(history: list[Version], seed: int
         check_final(history, world, path)
 
 
-@settings(max_examples=examples(CASES), deadline=None)
+@settings(max_examples=CASES, deadline=None)
 @given(HISTORIES, st.integers(0, 2**32), st.floats(0, 0.3), st.integers(1, 300), st.booleans())
 def test_a_crash_at_any_point_loses_nothing(
     history: list[Version], seed: int, faults: float, crash_at: int, reverts: bool

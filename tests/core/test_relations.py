@@ -17,8 +17,9 @@ from penstock.modes import MODES, Action, FieldRule, Guards, Link, Sync
 from penstock.records import Limits
 from tests.core import places
 from tests.core.sim import FIELDS, Ending, World, activate_line, run, state_line
+from tests.effort import histories
 
-CASES = int(os.environ.get("PENSTOCK_CRASH_CASES", "300"))
+CASES = histories(300)
 BY_NAME = Link("companies", "company", match="name")
 PEOPLE = Sync("people", "contacts", "email", fields=FIELDS, links=(BY_NAME,))
 COLUMNS = {
@@ -144,14 +145,19 @@ def test_a_missing_object_that_is_skipped_is_looked_for_again_and_the_row_is_not
     assert linked(there) == {"p1@x.com": {"acme"}}
 
 
-def test_rows_that_only_wait_for_another_object_have_not_changed(tmp_path: Path) -> None:
+def test_rows_that_only_wait_for_another_object_are_not_changed(tmp_path: Path) -> None:
     there = world()
-    sync = replace(sync_with(missing="skip"), guards=Guards(max_changed_share=0.3))
-    for version, name in ((1, "a"), (2, "a"), (3, "b")):
-        rows = [Version(n, name, ("acme",)).line(version) for n in range(5)]
-        lines = [schema(), *rows, activate_line(version), state_line(version)]
-        ending = run(lines, there, tmp_path / "l.db", sync_for=lambda _: sync)
-        assert isinstance(ending.stop, Guarded) == (version == 3)
+    guarded = replace(sync_with(missing="skip"), guards=Guards(max_changed_share=0.1))
+
+    def read(version: int, name: str) -> Ending:
+        lines = [schema(), *(Version(n, name, ("acme",)).line(version) for n in range(9)), activate_line(version)]
+        return run(lines, there, tmp_path / "l.db", sync_for=lambda _: guarded)
+
+    assert read(1, "a").counts["links_skipped"] == 9
+    assert read(2, "a").stop is None
+    assert isinstance(read(3, "b").stop, Guarded)
+    there.companies["acme"] = "7"
+    assert (read(4, "a").stop, len(linked(there))) == (None, 9)
 
 
 def test_a_missing_object_is_made_where_the_sync_says_so(tmp_path: Path) -> None:

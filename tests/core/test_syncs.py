@@ -70,6 +70,10 @@ def test_an_entry_without_options_takes_the_defaults() -> None:
         ({"guards": {"max_removed": "5"}}, "people.guards.max_removed: expected a whole number of rows or a share"),
         ({"guards": {"min_rows": -1}}, "people.guards.min_rows: expected a whole number of rows"),
         ({"guards": {"max_changed_share": 5}}, "people.guards.max_changed_share: expected a number between 0 and 1"),
+        (
+            {"mode": "update", "associate": [{"object": "c", "match": "k", "from": "f", "missing": "create"}]},
+            "people.associate: `missing: create` creates objects, and this sync creates nothing; use `reject`",
+        ),
         ({"mode": {"added": "archive"}}, "people.mode.added: expected nothing or upsert"),
         ({"mode": {"new": "create"}}, "people.mode.new: unknown option"),
         ({"removed": "drop"}, "people.removed: expected ignore or archive or delete or clear"),
@@ -128,8 +132,8 @@ def test_a_file_and_the_setting_say_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"people: [unclosed", "is not valid YAML, line"),
-        (b"\xff\xfe\xfa", "is not valid YAML"),
+        (b"people: [unclosed", "is not valid YAML, line 1, column 18: expected ',' or ']', but got"),
+        (b"\xff\xfe\xfa", "is not text in UTF-8"),
         (b"- a list\n", "expected streams with their syncs"),
         (b"", "expected streams with their syncs"),
         (b"people: {mode: x}", "syncs.yml: people.mode: expected upsert"),

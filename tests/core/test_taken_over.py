@@ -6,7 +6,6 @@ object, so the test can tell whose object it is.
 
 from __future__ import annotations
 
-import os
 import random
 import tempfile
 from collections.abc import Callable
@@ -18,8 +17,9 @@ import pytest
 from penstock.modes import FieldRule
 from tests.core.sim import FIELDS, SYNC, World, activate_line, record_line, run, schema_line, state_line
 from tests.core.test_promise import rejects
+from tests.effort import histories
 
-SEEDS = int(os.environ.get("PENSTOCK_CRASH_CASES", "400"))
+SEEDS = histories(400)
 KEYED = replace(SYNC, fields={**FIELDS, "key": FieldRule("id")})
 Table = dict[int, tuple[str, str]]
 Night = Callable[[Table, random.Random], None]

@@ -378,3 +378,14 @@ def test_an_account_that_is_not_hubspots_is_named_and_never_remembered(body: obj
 def test_a_start_that_is_refused_is_configuration(status: int) -> None:
     with pytest.raises(Misconfigured):
         HubSpot().account(lambda request: answer(status, b"no"))
+
+
+@pytest.mark.parametrize(("of_all", "of_links"), [(100, 100), (110, 100), (190, 150), (250, 200)])
+def test_the_limit_of_associations_follows_the_tier(of_all: int, of_links: int) -> None:
+    target = HubSpot()
+    headers = {"x_hubspot_ratelimit_max": str(of_all), "x_hubspot_ratelimit_remaining": "9"}
+    target.account(lambda _: answer(200, {"portalId": 1}, **headers))
+    budget = target.limits.budget(("people", Action.LINK))
+    assert budget is not None
+    assert budget.requests == of_links
+    assert target.limits.budget(("people", Action.FIND)) is None

@@ -79,6 +79,14 @@ def test_what_is_right_is_delivered(tmp_path: Path, sandbox: Sandbox) -> None:
         ({"api_url": "http://api.hubapi.com"}, ["setting api_url: must begin with https://"]),
         ({"api_url": f"https://{SECRET}@api.hubapi.com"}, ["setting api_url: give scheme, host and path only"]),
         ({"api_url": "https://hubapi.com.example.com"}, ["setting api_url: the host must be hubapi.com"]),
+        (
+            {"syncs": synced(associate=[{"object": "companies", "from": "c"}], bulk_above=5)},
+            ["rows that are linked with others cannot travel by a job; leave bulk_above or associate out"],
+        ),
+        (
+            {"syncs": synced(fields={"email": "mail", "lifecyclestage": {"constant": "custmer"}})},
+            ["the constant for 'lifecyclestage': the value is none of", "(did you mean 'customer'?)"],
+        ),
         ({"apiurl": "x"}, ["setting apiurl: unknown (did you mean 'api_url'?)"]),
         ({"syncs": synced(object="compnies")}, ["no object 'compnies' in this portal (did you mean 'companies'?)"]),
         ({"syncs": synced(fields={"email": "mail", "fristname": "first"})}, ["(did you mean 'firstname'?)"]),
@@ -89,7 +97,7 @@ def test_what_is_right_is_delivered(tmp_path: Path, sandbox: Sandbox) -> None:
         ),
         (
             {"syncs": synced(mode="append")},
-            ["does not know how to append contacts", "what it knows is archive, create, delete, find, link, read"],
+            ["does not know how to append contacts", "what it knows is archive, create, delete, update, upsert"],
         ),
         (
             {"syncs": {**SYNCS, "others": {**SYNCS["people"], "object": "contact"}}},
@@ -118,7 +126,8 @@ def test_wrong_settings_exit_2_before_anything_is_sent(
 
 def test_settings_that_are_null_are_not_given(tmp_path: Path, sandbox: Sandbox) -> None:
     names = ("ledger_keep_days", "rejects_keep_days", "park_rejects_after_days", "request_timeout", "quota_reserve")
-    settings = {**settings_for(sandbox), **dict.fromkeys(names)}
+
+    settings = {**settings_for(sandbox), **dict.fromkeys([*names, "property_group", "create_lists"])}
     check(ran(tmp_path, settings, [SCHEMA, *records(1), state(1)]), 0)
 
 

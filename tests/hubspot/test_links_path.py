@@ -157,7 +157,10 @@ def test_events_are_sent_once_and_what_hubspot_would_drop_is_refused(tmp_path: P
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"object": "event:plan_chnged"}, "no custom event 'pe12345678_plan_chnged'"),
+        (
+            {"object": "event:plan_chnged"},
+            "no custom event 'pe12345678_plan_chnged' (did you mean 'pe12345678_plan_changed'?)",
+        ),
         ({"mode": "upsert"}, "does not know how to upsert"),
         ({"match": "email"}, "an event is found by nothing"),
         ({"fields": {"plan": "plan"}}, "exactly one of email, objectId, utk"),

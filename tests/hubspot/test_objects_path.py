@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -218,6 +219,44 @@ def test_scopes_that_the_token_lacks_are_named_before_anything_is_sent(tmp_path:
     assert ended.code == 2
     assert "the token lacks scopes: crm.objects.contacts.write" in ended.stderr
     assert sandbox.stats().applied_writes == 0
+
+
+def test_the_scopes_that_all_syncs_lack_are_named_at_once(tmp_path: Path, sandbox: Sandbox) -> None:
+    sandbox.seed(events=[{"label": "Seen", "name": "seen", "propertyDefinitions": []}])
+    token = sandbox.grant("sandbox-poor", ["crm.objects.contacts.read"])
+    by_mail = {"match": "email", "fields": {"email": "mail"}}
+    syncs = {
+        "people": {**by_mail, "object": "contacts", "bulk_above": 9, "fields": {"email": "m", "hubspot_owner_id": "o"}},
+        "deals": {**by_mail, "object": "deal", "associate": [{"object": "company", "from": "c"}]},
+        "trial": {**by_mail, "object": "list:Trial ends"},
+        "seen": {"object": "event:seen", "mode": "append", "fields": {"email": "mail"}},
+        "cars": {**by_mail, "object": "2-100001"},
+    }
+    settings = {"token": token, "create_properties": True}
+    ended = run(tmp_path, sandbox, syncs, stream("people", {"id": 1, "m": "a@example.com", "o": None}), **settings)
+    assert ended.code == 2
+    lacking = {
+        name: {*scopes.split(", ")}
+        for name, scopes in re.findall(r"sync (\w+): the token lacks scopes: (.*);", ended.stderr)
+    }
+    assert lacking == {
+        "people": {
+            "crm.import",
+            "crm.objects.contacts.write",
+            "crm.objects.owners.read",
+            "crm.schemas.contacts.write",
+        },
+        "deals": {f"crm.objects.{kind}.{verb}" for kind in ("deals", "companies") for verb in ("read", "write")}
+        | {"crm.schemas.deals.write"},
+        "trial": {"crm.lists.read", "crm.lists.write"},
+        "seen": {"analytics.behavioral_events.send"},
+        "cars": {
+            "crm.objects.custom.read",
+            "crm.objects.custom.write",
+            "crm.schemas.custom.read",
+            "crm.schemas.custom.write",
+        },
+    }
 
 
 CAR: Json = {

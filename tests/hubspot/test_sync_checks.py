@@ -12,6 +12,7 @@ from penstock.modes import FieldRule, Json, Sync
 from penstock.records import Form, Request, Response
 from target_hubspot.api import HubSpot
 from target_hubspot.properties import make_form
+from target_hubspot.target import TargetHubSpot
 from tests.hubspot.values import PROPERTIES, answer, portal_ask
 
 COLUMNS: dict[str, Json] = {"id": {"type": "integer"}, "mail": {"type": "string"}, "first": {"type": "string"}}
@@ -161,3 +162,8 @@ def test_more_than_one_page_of_owners_is_read() -> None:
     assert [convert(value) for value in ("KIM@example.com", "sam@example.com", 7)] == ["41", "42", "7"]
     with pytest.raises(InvalidRecord, match="none of the portal's owners"):
         convert("zanzibar@example.com")
+
+
+def test_a_null_api_url_is_hubspots_own() -> None:
+    target = TargetHubSpot(config={"token": "pat-x", "api_url": None})
+    assert target.base_url() == "https://api.hubapi.com"

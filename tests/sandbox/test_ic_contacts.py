@@ -93,6 +93,8 @@ def test_addresses_that_are_not_unique(inbox: Inbox) -> None:
     seeded = inbox.sandbox.intercom.seed([{"email": "b@example.com"}, {"email": "b@example.com"}])
     answer = inbox.call("POST", "/contacts", {"email": "b@example.com"})
     assert refused(answer) == conflict(seeded.ids[0])
+    kept = {"email": "B@example.com", "name": "x"}
+    assert [inbox.call("PUT", f"/contacts/{each}", kept).status_code for each in seeded.ids] == [200, 200]
 
 
 @pytest.mark.parametrize(

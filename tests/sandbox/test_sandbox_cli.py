@@ -1,8 +1,10 @@
 """The command: it says when it is ready, and it does not open to other machines unasked."""
 
+import ssl
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -18,6 +20,18 @@ def test_the_ready_line_is_true() -> None:
         line = process.stdout.readline().strip()
         assert line.startswith("sandbox ready on http://127.0.0.1:")
         with urllib.request.urlopen(line.rpartition(" ")[2], timeout=5) as page:
+            assert page.status == 200
+        process.terminate()
+
+
+def test_over_tls(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "penstock_sandbox.cli", "serve", "--port", "0", "--tls", str(tmp_path / "made")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline().strip()
+        assert line.startswith("sandbox ready on https://127.0.0.1:")
+        trust = ssl.create_default_context(cafile=tmp_path / "made" / "ca.pem")
+        with urllib.request.urlopen(line.rpartition(" ")[2], timeout=5, context=trust) as page:
             assert page.status == 200
         process.terminate()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from demo.bqemulator import running as running_bqemulator
 from demo.fakesnow import FakeSnow
 from demo.fakesnow import running as running_fakesnow
 from demo.postgres_server import Server
+from tests.effort import THOROUGH
 from tests.tap.benches import Bench
 from tests.tap.redshift_proxy import proxy
 from tests.tap.story import BENCHES
@@ -31,8 +31,6 @@ except ModuleNotFoundError:  # of the packages above it
     GOOGLE = None
 collect_ignore += [] if GOOGLE else [f"test_bigquery{part}.py" for part in ("", "_login", "_values")]
 
-THOROUGH = "PENSTOCK_THOROUGH" in os.environ
-"""the whole story on every warehouse: `make story`"""
 WHOLE = {"duckdb", "duckdb-warehouse", "postgres", "snowflake"}
 """where each test of the story runs always; on the others a statement takes long, and these tests are enough to meet
 every statement and every way of reading"""
@@ -52,7 +50,7 @@ SHORT = {
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out, and say so, what `make story` runs."""
+    """Leave out, and say so, what `make thorough` runs."""
     left = [item for item in items if not THOROUGH and _is_long(item)]
     if left:
         config.hook.pytest_deselected(items=left)

@@ -16,6 +16,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "warehouses.md"
 @pytest.mark.parametrize(
     ("title", "module", "name", "driver"),
     [
+        ("DuckDB", "duckdb", "TapDuckDB", "duckdb"),
         ("PostgreSQL", "postgres", "TapPostgres", "psycopg"),
         ("Redshift", "redshift", "TapRedshift", "redshift_connector"),
         ("BigQuery", "bigquery", "TapBigQuery", "google.cloud.bigquery"),

@@ -1,5 +1,7 @@
 """Endpoints of notes, subscriptions, events and custom object instances."""
 
+from functools import partial
+
 from penstock_sandbox.intercom import additions, errors, events, instances, shown
 from penstock_sandbox.intercom.memory import Note
 from penstock_sandbox.intercom.routing import Ask, Reply, Route
@@ -35,8 +37,8 @@ def _add_note(ask: Ask) -> Reply:
 
 
 def _notes(ask: Ask) -> Reply:
-    data = [_note(ask, ask.workspace.notes[each]) for each in ask.contact().notes]
-    return Reply(shown.listing(data, 1, 50, len(data), None))
+    found = [ask.workspace.notes[each] for each in ask.contact().notes]
+    return ask.pages(found, partial(_note, ask), ask.call.query)
 
 
 def _one_note(ask: Ask) -> Reply:

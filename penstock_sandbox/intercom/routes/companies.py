@@ -1,6 +1,7 @@
 """Endpoints of companies, and of a contact's."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 
 from penstock_sandbox.intercom import companies, errors, scrolls, shown
 from penstock_sandbox.intercom.memory import Company
@@ -8,7 +9,6 @@ from penstock_sandbox.intercom.routing import Ask, Reply, Route
 from penstock_sandbox.provenance import assumed, documented
 
 REFERENCE = "Intercom-OpenAPI 2.14, Companies"
-MOST_LISTED = 10_000
 
 
 def _shown(ask: Ask, company: Company) -> Reply:
@@ -57,7 +57,7 @@ def _find(ask: Ask) -> Reply:
     rows = companies.visible(workspace)
     if "segment_id" in query:
         rows = iter(())
-    return _pages(ask, (each for each in rows if wanted is None or wanted in each.tags), dict(query))
+    return _pages(ask, (each for each in rows if wanted is None or wanted in each.tags), query)
 
 
 def _list(ask: Ask) -> Reply:
@@ -66,16 +66,8 @@ def _list(ask: Ask) -> Reply:
 
 @documented("Lists hold at most 10,000 companies, 15 a page", REFERENCE)
 @assumed("A page beyond them is 400 parameter_invalid", "the scroll is what the reference points to")
-def _pages(ask: Ask, rows: Iterable[Company], wish: dict[str, object]) -> Reply:
-    per_page = ask.per_page(wish.get("per_page"), default=15)
-    page = ask.per_page(wish.get("page"), default=1, most=MOST_LISTED)
-    if page * per_page > MOST_LISTED:
-        raise errors.invalid(f"Page limit reached: lists end after {MOST_LISTED} companies", "page")
-    found = list(rows)
-    here = found[(page - 1) * per_page : page * per_page]
-    more = len(found) > page * per_page
-    data = [shown.company(ask.workspace, each) for each in here]
-    return Reply(shown.listing(data, page, per_page, len(found), {"page": page + 1} if more else None))
+def _pages(ask: Ask, rows: Iterable[Company], wish: Mapping[str, object]) -> Reply:
+    return ask.pages(list(rows), partial(shown.company, ask.workspace), wish, default=15)
 
 
 def _scroll(ask: Ask) -> Reply:
@@ -88,8 +80,8 @@ def _scroll(ask: Ask) -> Reply:
 def _contacts(ask: Ask) -> Reply:
     people = ask.workspace.people
     found = [people.live(each) for each in _named(ask).contacts]
-    data = [shown.contact(ask.workspace, each) for each in found if each is not None]
-    return Reply(shown.listing(data, 1, 50, len(data), None))
+    live = [each for each in found if each is not None]
+    return ask.pages(live, partial(shown.contact, ask.workspace), ask.call.query)
 
 
 def _segments(ask: Ask) -> Reply:
@@ -114,10 +106,11 @@ def _detach(ask: Ask) -> Reply:
     return _shown(ask, company)
 
 
+@assumed("A contact's companies are under `data`", "the reference's example has them there, its type under `companies`")
 def _attached(ask: Ask) -> Reply:
     contact = ask.contact()
-    data = [shown.company(ask.workspace, ask.workspace.companies[each]) for each in contact.companies]
-    return Reply(shown.listing(data, 1, 50, len(data), None))
+    found = [ask.workspace.companies[each] for each in contact.companies]
+    return ask.pages(found, partial(shown.company, ask.workspace), ask.call.query)
 
 
 ROUTES = [

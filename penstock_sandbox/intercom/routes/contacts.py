@@ -82,8 +82,8 @@ def _list(ask: Ask) -> Reply:
     after, page = paging.read(ask.call.query.get("starting_after"))
     live = (each for each in ask.workspace.people.newest_first(after) if not each.archived)
     rows = list(islice(live, per_page + 1))
-    total = sum(not each.archived for each in ask.workspace.people.by_id.values())
-    return _page(ask, rows, page, per_page, total)
+    people = ask.workspace.people
+    return _page(ask, rows, page, per_page, len(people.by_id) - people.archived)
 
 
 def _search(ask: Ask) -> Reply:

@@ -1,9 +1,0 @@
-"""Bulk jobs."""
-
-import msgspec
-
-
-class Job(msgspec.Struct):
-    """One job."""
-
-    id: str

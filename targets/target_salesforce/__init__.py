@@ -1,0 +1,1 @@
+"""target-salesforce: Singer records to Salesforce, on Penstock's delivery core."""

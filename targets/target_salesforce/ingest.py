@@ -1,0 +1,258 @@
+"""Bulk API 2.0 as a job: created, given its rows, closed, asked about until it is over, its three result files read.
+
+From the Bulk API 2.0 guide. A job that failed or was aborted has kept what it wrote, and tells of it; 201 for the
+upload says nothing. Jobs have no name of our choice: one whose creation was not answered holds no rows, does nothing,
+and is gone after a day, so another is simply made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+
+import msgspec
+
+from penstock.bulk import Absent, Job, JobAnswer, JobLimits, JobStep, Moved, Over, Page
+from penstock.errors import BatchRefused, Fault, Misconfigured, NotAccepted, Stop
+from penstock.modes import Action, Sync
+from penstock.records import Delivered, Outcome, Rejected, Request, Response, Retry, Row, Unknown
+from target_salesforce import files
+from target_salesforce.codes import TABLE, Do, reason_of_cell
+from target_salesforce.fields import long_id
+from target_salesforce.forms import ID, Plan
+from target_salesforce.refusals import json_object, refusal, request_reason
+
+LIMITS = JobLimits(rows=150_000, body_bytes=32 * 2**20, open=4, longest=6 * 3600.0)
+"""A file may have 100 MB (150 MB as base64, documented). Ours are smaller, because a file and its results are read into
+memory: seven jobs for a million rows, of 15,000 batches a day one for each ten thousand rows."""
+ABOVE = 2_000
+"""rows from which on a job is worth its price (documented)"""
+FIRST_POLL, LONGEST_POLL, SLOWER = 1.0, 30.0, 1.5
+"""seconds between two questions, and how they grow"""
+RUNNING = frozenset({"UploadComplete", "InProgress"})
+ENDED = frozenset({"JobComplete", "Failed", "Aborted"})
+OPERATIONS = {
+    Action.UPSERT: "upsert",
+    Action.UPDATE: "update",
+    Action.CREATE: "insert",
+    Action.DELETE: "delete",
+}
+HARD = "hardDelete"
+FILES = {"successful": "successfulResults", "failed": "failedResults", "unprocessed": "unprocessedrecords"}
+_CSV = {"Content-Type": "text/csv; charset=UTF-8", "Accept": "text/csv"}
+_encode = msgspec.json.encode
+_decode = msgspec.json.Decoder().decode
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What a job's rows have in common."""
+
+    object: str
+    operation: str
+    key: str
+    """the column by which the results name rows"""
+    columns: tuple[str, ...]
+
+
+@lru_cache(16)
+def _head(text: str) -> Head:
+    return msgspec.json.decode(text, type=Head)
+
+
+@lru_cache(16)
+def _lines(text: str) -> tuple[files.Lines, bool]:
+    """Return what writes the rows of a job, and whether they are named by their ids."""
+    about = _head(text)
+    return files.Lines(about.columns), about.key == ID
+
+
+class Ingest:
+    """The steps of a job. `plan` tells of a sync's rows."""
+
+    limits = LIMITS
+    takes = frozenset(
+        {
+            (Action.UPSERT, False),
+            (Action.CREATE, False),
+            *((action, by_id) for action in (Action.UPDATE, Action.DELETE) for by_id in (True, False)),
+        }
+    )
+    carrying = frozenset({JobStep.CREATE, JobStep.UPLOAD})
+    tells_ids = True
+    doubtful: Mapping[JobStep, JobStep] = {JobStep.START: JobStep.POLL}
+
+    def __init__(
+        self,
+        plan: Callable[[Sync], Plan],
+        path: str,
+        headers: Mapping[str, str],
+        assignment_rule: str | None = None,
+        *,
+        hard_delete: bool = False,
+    ) -> None:
+        self._plan = plan
+        self._path = f"{path}/jobs/ingest"
+        self._headers = headers
+        self._rule = assignment_rule
+        self._operations = {**OPERATIONS, Action.DELETE: HARD} if hard_delete else OPERATIONS
+
+    def head(self, sync: Sync, action: Action, *, by_id: bool) -> str:
+        """Describe the columns of a sync's file."""
+        plan = self._plan(sync)
+        key = ID if by_id or plan.match == ID else plan.match
+        others = sorted({*plan.types} - {key, ID}) if action is not Action.DELETE else []
+        # The key comes first, where the results are quickest to read.
+        return _encode(Head(plan.thing.name, self._operations[action], key, (key, *others))).decode()
+
+    def line(self, head: str, row: Row) -> bytes | None:
+        """Write a row as a line of the file; None for one that cannot travel in it."""
+        lines, by_id = _lines(head)
+        sync = row.sync
+        payload = _decode(row.body) if sync.created_only or sync.empty_only else row.payload
+        if by_id:
+            payload = {**payload, ID: row.destination_id or row.match}
+        return lines.line(payload)
+
+    # -- requests ---------------------------------------------------------------------------------------------
+
+    def encode(self, job: Job, lines: Callable[[], bytes]) -> Request:
+        """Write the request of a job's step."""
+        one = f"{self._path}/{job.id}"
+        if job.step is JobStep.CREATE:
+            return Request("POST", self._path, _encode(self._asked(_head(job.head))), self._headers)
+        if job.step is JobStep.UPLOAD:
+            body = files.header(_head(job.head).columns) + lines()
+            return Request("PUT", f"{one}/batches", body, {**self._headers, **_CSV})
+        if job.step in (JobStep.START, JobStep.CANCEL):
+            state = "UploadComplete" if job.step is JobStep.START else "Aborted"
+            return Request("PATCH", one, _encode({"state": state}), self._headers)
+        if job.step is JobStep.RESULTS:
+            file = FILES[job.place.partition(" ")[2]]
+            return Request("GET", f"{one}/{file}", headers={**self._headers, **_CSV})
+        return Request("GET", one, headers=self._headers)
+
+    def _asked(self, about: Head) -> Mapping[str, str]:
+        asked = {
+            "object": about.object,
+            "operation": about.operation,
+            "contentType": "CSV",
+            "lineEnding": "CRLF",
+            "columnDelimiter": "COMMA",
+        }
+        if about.operation == "upsert":
+            asked["externalIdFieldName"] = about.key
+        if self._rule and about.object in ("Lead", "Case"):
+            asked["assignmentRuleId"] = self._rule
+        return asked
+
+    # -- answers ----------------------------------------------------------------------------------------------
+
+    def decode(self, job: Job, response: Response) -> JobAnswer:
+        """Read the answer of a job's step."""
+        status = response.status
+        if status == 404 and job.step is not JobStep.CREATE:
+            return Absent()
+        if job.step is JobStep.CANCEL and status in (200, 400):
+            return Moved(JobStep.POLL, "cancelled")  # 400: it has come to its end by itself
+        if status not in (200, 201, 204):
+            why = request_reason(response)
+            if (
+                job.step is JobStep.CREATE
+                and status != 429
+                and _head(job.head).operation == HARD
+                and 400 <= status < 500
+            ):
+                raise Misconfigured(
+                    f"sync {job.sync.stream}: deleting for good was refused (status {status}, {why.code})",
+                    "the user needs the permission 'Bulk API Hard Delete'",
+                )
+            if job.step is JobStep.CREATE and why.code == "ExceededQuota":
+                raise BatchRefused(why.code, "there are no batches left for today")
+            if job.step not in (JobStep.CREATE, JobStep.POLL) and status == 400:
+                raise BatchRefused(why.code, f"the job was refused (status {status})")
+            raise refusal(response, f"sync {job.sync.stream}")
+        if job.step is JobStep.UPLOAD:
+            return Moved(JobStep.START)
+        if job.step is JobStep.RESULTS:
+            return self._results(job, response.body)
+        return _stands(job, json_object(response))
+
+    def _results(self, job: Job, body: bytes) -> Page:
+        """Read one of the result files."""
+        state, _, which = job.place.partition(" ")
+        about = _head(job.head)
+        normalise = long_id if about.key == ID else self._plan(job.sync).normalise
+        if which == "successful":
+            ends: Sequence[tuple[int | str, Outcome]] = [
+                (key, Delivered(long_id(found), created))
+                for key, found, created in files.written(body, about.key, normalise)
+            ]
+            return Page(ends, Moved(JobStep.RESULTS, f"{state} failed"))
+        if which == "failed":
+            return Page(list(_failed(body, about, normalise)), Moved(JobStep.RESULTS, f"{state} unprocessed"))
+        ends = [(normalise(key), Retry("not processed")) for (key,) in files.table(body, (about.key,))]
+        return Page(ends, Over(Unknown(f"the results of the job ({state}) do not name the row")))
+
+
+def _failed(body: bytes, about: Head, normalise: Callable[[str], str]) -> Iterator[tuple[str, Outcome]]:
+    """Read the rows that were refused. What a request could settle goes by one."""
+    for key, cell in files.table(body, (about.key, files.ERROR)):
+        why = reason_of_cell(cell)
+        again = why.do not in (Do.RECORD, Do.SCHEMA) or why.code in BY_REQUEST
+        again = again and about.operation != HARD
+        end: Outcome = (
+            Retry(why.code, crowded=why.do is Do.LOCKED) if again else Rejected(why.code, why.message, why.field)
+        )
+        yield normalise(key), end
+
+
+BY_REQUEST = frozenset(
+    {
+        "CANNOT_EXECUTE_FLOW_TRIGGER",
+        "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+        "CANNOT_UPDATE_CONVERTED_LEAD",
+        "DUPLICATE_VALUE",
+        "ENTITY_IS_DELETED",
+        "INVALID_CROSS_REFERENCE_KEY",
+        "NOT_FOUND",
+    }
+)
+"""the record may be elsewhere, or a smaller transaction pass: a request tells"""
+
+
+def _stands(job: Job, body: Mapping[str, object]) -> JobAnswer:
+    """Read how a job stands; of one that has just been made, its id."""
+    found, state = body.get("id"), body.get("state")
+    if not isinstance(found, str) or not found.isalnum() or not found.isascii():
+        raise NotAccepted("the answer is not about a job")
+    if state == "Open" and job.step is JobStep.CREATE:
+        return Moved(JobStep.UPLOAD, id=found)
+    if state == "Open":
+        return Moved(JobStep.CANCEL if job.place == "cancelled" else JobStep.START)
+    if state in RUNNING:
+        polls = int(job.place) if job.step is JobStep.POLL and job.place.isdigit() else 0
+        place = job.place if job.place == "cancelled" else str(polls + 1)
+        return Moved(JobStep.POLL, place, after=min(FIRST_POLL * SLOWER**polls, LONGEST_POLL))
+    if state not in ENDED:
+        raise NotAccepted("the answer does not say how the job stands")
+    if state == "JobComplete" or job.place == "cancelled" or body.get("numberRecordsProcessed") not in (0, None):
+        return Moved(JobStep.RESULTS, f"{state} successful")
+    why = "Aborted" if state == "Aborted" else str(body.get("errorMessage", "")).partition(":")[0].strip()
+    return Over(Retry(f"the job has ended as {state}"), stop=_ended(job, why))
+
+
+def _ended(job: Job, code: str) -> Stop | None:
+    """Say why a job that wrote nothing ends the run: another one, or thousands of requests, would fare no better."""
+    if code == "ExceededQuota":
+        return None  # of batches, which requests do without
+    if code == "Aborted":
+        return Fault(f"sync {job.sync.stream}: somebody aborted job {job.id}", "find out why, then run again")
+    if TABLE.get(code) is Do.SCHEMA:
+        return Misconfigured(
+            f"sync {job.sync.stream}: job {job.id} has failed as a whole ({code})",
+            "the org has changed, or the user lost a permission: the job's page in Salesforce tells the column",
+        )
+    shown = code if code in TABLE else "for a reason of its own"
+    return Fault(
+        f"sync {job.sync.stream}: job {job.id} has failed ({shown})", "look at its page in Salesforce, run again"
+    )

@@ -1,0 +1,166 @@
+"""Bulk API 2.0 against the sandbox: what goes by a job, what its states lead to, deaths in the middle of one."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from penstock_sandbox.handle import Sandbox
+from tests.hubspot.process import as_bytes, state
+from tests.salesforce.process import (
+    CANARY,
+    SCHEMA,
+    counts,
+    key,
+    lasts,
+    query,
+    ran,
+    record,
+    records,
+    rejects,
+    settings_for,
+    started,
+    stored,
+    sync,
+)
+
+MANY = 2_300
+
+
+def routes(sandbox: Sandbox, part: str) -> int:
+    return sum(n for route, n in sandbox.stats().routes.items() if part in route)
+
+
+def settings_without_threshold(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
+    people = {name: value for name, value in sync(**more)["people"].items() if name != "bulk_above"}
+    return settings_for(sandbox, syncs={"people": people})
+
+
+def test_many_rows_go_by_a_job_without_being_told_and_few_by_requests(tmp_path: Path, sandbox: Sandbox) -> None:
+    settings = settings_without_threshold(sandbox)
+    run = ran(tmp_path, settings, [SCHEMA, *records(MANY, size=7), state(1)])
+    assert run.code == 0, run.stderr
+    assert counts(run)["by job"] == f"{MANY:,}"
+    assert lasts(sandbox) == {key(n): f"{CANARY} a" for n in range(MANY)}
+    assert CANARY not in run.stderr
+    assert query(tmp_path, "select count(*) from records where destination_id is null") == [(0,)]
+    again = ran(tmp_path, settings, [SCHEMA, *records(MANY, size=7), record(1, "b"), state(2)])
+    assert again.code == 0, again.stderr
+    assert "jobs" not in counts(again)
+    assert stored(sandbox)[key(1)]["LastName"] == f"{CANARY} b"
+
+
+def test_rows_whose_ids_are_known_are_updated_by_a_job_and_nulls_clear(tmp_path: Path, sandbox: Sandbox) -> None:
+    settings = settings_for(sandbox, syncs=sync(bulk_above=10))
+    assert ran(tmp_path, settings, [SCHEMA, *records(30, size=7), state(1)]).code == 0
+    texts = ['quo"te', "two\r\nlines", "comma, 'x'", "#N/A", "é 日本"]
+    lines = [record(n, texts[n % 5], size=None, company=texts[n % 5]) for n in range(30)]
+    run = ran(tmp_path, settings, [SCHEMA, *lines, state(2)])
+    assert run.code == 0, run.stderr
+    assert counts(run)["by job"] == "24"  # a text that means null in a file goes by a request
+    found = stored(sandbox)
+    assert not found[key(0)].get("NumberOfEmployees")
+    wanted = {n: texts[n % 5].replace("\r\n", "\n") for n in range(30)}
+    assert {n: found[key(n)]["Company"] for n in range(30)} == wanted
+
+
+def test_rows_that_a_job_refuses_are_rejects(tmp_path: Path, sandbox: Sandbox) -> None:
+    lines = [SCHEMA, *records(40), record(90, mail="no address"), record(91, company=None), state(1)]
+    run = ran(tmp_path, settings_for(sandbox, syncs=sync(bulk_above=10)), lines)
+    assert run.code == 0, run.stderr
+    assert counts(run)["by job"] == "40"
+    assert rejects(tmp_path) == {90: ("INVALID_EMAIL_ADDRESS", "Email"), 91: ("REQUIRED_FIELD_MISSING", "Company")}
+    assert run.states[-1] == {"position": 1}
+
+
+def test_a_job_that_ends_half_way_is_finished_by_requests(tmp_path: Path, sandbox: Sandbox) -> None:
+    sandbox.configure(salesforce={"bulk_fate": "half", "batch_size": 200})
+    run = ran(tmp_path, settings_for(sandbox, syncs=sync(bulk_above=10)), [SCHEMA, *records(900), state(1)])
+    assert run.code == 0, run.stderr
+    assert len(lasts(sandbox)) == 900
+    assert counts(run)["fell back"]
+    assert run.states[-1] == {"position": 1}
+
+
+def test_a_job_that_fails_as_a_whole_ends_the_run_and_the_next_one_delivers(tmp_path: Path, sandbox: Sandbox) -> None:
+    sandbox.configure(salesforce={"bulk_fate": "failed"})
+    settings = settings_for(sandbox, syncs=sync(bulk_above=10))
+    run = ran(tmp_path, settings, [SCHEMA, *records(50), state(1)])
+    assert run.code in (1, 2), run.stderr
+    assert "has failed" in run.last_line
+    assert run.states == []
+    sandbox.configure(salesforce={"bulk_fate": "done"})
+    run = ran(tmp_path, settings, [SCHEMA, *records(50), state(1)])
+    assert run.code == 0, run.stderr
+    assert len(lasts(sandbox)) == 50
+
+
+@pytest.mark.parametrize("place", ["before_apply", "after_apply", "in_answer"])
+def test_lost_answers_at_every_step(tmp_path: Path, sandbox: Sandbox, place: str) -> None:
+    sandbox.fault(place, "reset", match="jobs/ingest", share=0.3, on=[1, 4], seed=7)
+    run = ran(tmp_path, settings_for(sandbox, syncs=sync(bulk_above=10)), [SCHEMA, *records(300), state(1)])
+    assert run.code == 0, run.stderr
+    assert lasts(sandbox) == {key(n): f"{CANARY} a" for n in range(300)}
+    assert run.states[-1] == {"position": 1}
+
+
+def wait_for(sandbox: Sandbox, part: str) -> None:
+    """Look until a request of that kind has been answered."""
+    ends = time.monotonic() + 60
+    while not routes(sandbox, part):
+        assert time.monotonic() < ends
+
+
+@pytest.mark.parametrize("part", ["batches", "close"])
+def test_a_second_process_adopts_the_job_of_a_dead_one(tmp_path: Path, sandbox: Sandbox, part: str) -> None:
+    """Killed when the file was there, and when the job was under way; newer values come meanwhile: none is stale."""
+    sandbox.configure(salesforce={"bulk_seconds": 3600})
+    settings = settings_for(sandbox, syncs=sync(bulk_above=10))
+    process = started(tmp_path, settings)
+    assert process.stdin is not None
+    process.stdin.write(as_bytes([SCHEMA, *records(100), state(1)]))
+    process.stdin.close()
+    wait_for(sandbox, "PUT" if part == "batches" else "PATCH")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    for stream in (process.stdout, process.stderr):
+        assert stream is not None
+        stream.close()
+    sandbox.advance(3600)
+    sandbox.configure(salesforce={"bulk_seconds": 0})
+    lines = [SCHEMA, *records(50, "newer"), *records(50, start=50), state(2)]
+    run = ran(tmp_path, settings, lines)
+    assert run.code == 0, run.stderr
+    assert "is adopted" in run.stderr
+    assert lasts(sandbox) == {key(n): f"{CANARY} {'newer' if n < 50 else 'a'}" for n in range(100)}
+    assert query(tmp_path, "select count(*) from jobs") == [(0,)]
+
+
+def test_records_are_deleted_by_a_job_for_good_only_by_name(tmp_path: Path, sandbox: Sandbox) -> None:
+    ids = sandbox.salesforce.seed("Lead", [{"Key__c": key(n), "LastName": "x", "Company": "c"} for n in range(20)])
+    deletes = {"people": {"object": "Lead", "match": "Id", "mode": "delete", "fields": {"Id": "sf"}, "bulk_above": 3}}
+    run = ran(tmp_path, settings_for(sandbox, syncs=deletes), [SCHEMA, *(record(n, sf=ids[n]) for n in range(10))])
+    assert run.code == 0, run.stderr
+    assert counts(run)["by job"] == "10"
+    assert len(sandbox.salesforce.objects("Lead", deleted=True)) == 10
+    del deletes["people"]["bulk_above"]
+    settings = settings_for(sandbox, syncs=deletes, hard_delete=True)
+    run = ran(tmp_path, settings, [SCHEMA, *(record(n, sf=ids[n]) for n in range(10, 12))])
+    assert run.code == 0, run.stderr
+    assert counts(run)["by job"] == "2"
+    assert len(sandbox.salesforce.objects("Lead")) == 8
+    assert len(sandbox.salesforce.objects("Lead", deleted=True)) == 10
+
+
+def test_a_spent_batch_quota_leaves_requests(tmp_path: Path, sandbox: Sandbox) -> None:
+    sandbox.configure(unlimited=False, salesforce={"batches_daily": 0})
+    try:
+        run = ran(tmp_path, settings_for(sandbox, syncs=sync(bulk_above=10)), [SCHEMA, *records(50), state(1)])
+        assert run.code == 0, run.stderr
+        assert len(lasts(sandbox)) == 50
+    finally:
+        sandbox.configure(unlimited=True)

@@ -60,8 +60,7 @@ demo: .meltano/ready ## the whole way, from dbt models to contacts in a (simulat
 sandbox: .venv/ready ## keep a simulated CRM running on http://127.0.0.1:8470
 	@$(BIN)/python -c 'import socket; socket.create_server(("127.0.0.1", 8470)).close()' 2>/dev/null \
 	  || { echo "make: port 8470 is taken; is a sandbox running already? See http://127.0.0.1:8470/"; exit 1; }
-	@rm -f .penstock/target-hubspot-sandbox.db  # it starts empty: what its ledger remembers is not there
-	@rm -f .penstock/target-hubspot-sandbox.db-wal .penstock/target-hubspot-sandbox.db-shm
+	@rm -f .penstock/target-*-sandbox.db .penstock/target-*-sandbox.db-wal .penstock/target-*-sandbox.db-shm # it starts empty
 	@echo "contacts at http://127.0.0.1:8470/; all is forgotten at Ctrl-C"
 	@$(BIN)/penstock-sandbox serve --port 8470
 
@@ -91,11 +90,13 @@ bench: .meltano/ready $(FOREIGN) .venv-foreign/drt/ready ## measure; B=name for 
 docs: .venv/ready ## write the tables of settings in the targets' READMEs anew
 	@$(BIN)/python -m penstock.settings_page target_hubspot.target:TargetHubSpot targets/target_hubspot/README.md
 	@$(BIN)/python -m penstock.settings_page target_salesforce.target:TargetSalesforce targets/target_salesforce/README.md
+	@$(BIN)/python -m penstock.settings_page target_intercom.target:TargetIntercom targets/target_intercom/README.md
 
 promise: .venv/ready ## run the conformance suite on our targets, a stock one and one that does nothing; writes docs/promise.md
 	@$(BIN)/python -m penstock.conformance.table --into docs/promise.md --pytest=-n2 \
 	  "target-hubspot=tests/conformance/test_target_hubspot.py" \
 	  "target-salesforce=tests/conformance/test_target_salesforce.py" \
+	  "target-intercom=tests/conformance/test_target_intercom.py" \
 	  "stock singer-sdk=tests/conformance/check_stock.py" \
 	  "null target=tests/conformance/check_plain.py::TestNull"
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from bench.core import core
 from bench.hubspot import hubspot
+from bench.intercom import intercom
 from bench.pipe import pipe_unchanged
 from bench.postgres import postgres
 from bench.results import Result, readable, save
@@ -18,6 +19,7 @@ BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
     "tap": taps,
     "postgres": postgres,
     "hubspot": hubspot,
+    "intercom": intercom,
 }
 
 

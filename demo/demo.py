@@ -1,4 +1,4 @@
-"""`make demo`: the whole way twice, from raw tables to contacts in a simulated HubSpot, and what a person wants to see.
+"""`make demo`: the whole way twice, from raw tables to contacts in a simulated HubSpot, then to Intercom's.
 
 `make demo WAREHOUSE=postgres` or `snowflake` puts a local server of that kind in the middle; see `warehouses`.
 Everything it makes lies in `.demo/`: the warehouse, the ledger, the logs. The sandbox runs in this process, on a free
@@ -32,6 +32,9 @@ SHOWN = ("created", "updated", "unchanged", "invalid", "rejected")
 COLUMNS = ("customer_key", "email", "lead_score", "monthly_spend")
 WATCHED = ("C-000001", "C-000404", "C-000063")
 """somebody who stays, somebody whose address is mended over night, somebody of an account that grows"""
+SIDEBAR = ("plan", "tenure (months)", "size", "monthly spend")
+OF_CONTACTS = ("account_plan", "account_tenure_months", "account_size", "account_spend")
+OF_COMPANIES = ("plan", "custom_attributes.tenure_months", "size", "monthly_spend")
 BOX = box.SIMPLE_HEAD
 console = Console(width=110, record=True)
 
@@ -63,6 +66,10 @@ def whole_way(sandbox: Sandbox, source: Source) -> int:
         "TARGET_HUBSPOT_TOKEN": sandbox.token,
         "TARGET_HUBSPOT_LEDGER_PATH": str(HOME / "ledger.db"),
         "TARGET_HUBSPOT_CREATE_PROPERTIES": "true",
+        "TARGET_INTERCOM_API_URL": sandbox.intercom.url,
+        "TARGET_INTERCOM_ACCESS_TOKEN": sandbox.intercom.token,
+        "TARGET_INTERCOM_LEDGER_PATH": str(HOME / "intercom.db"),
+        "TARGET_INTERCOM_CREATE_ATTRIBUTES": "true",
         **source.environment,
     }
     console.print(f"A simulated HubSpot listens on {sandbox.hubspot_url}; it has no contacts yet.\n")
@@ -79,7 +86,8 @@ def whole_way(sandbox: Sandbox, source: Source) -> int:
     if not synced("4. Build and sync again", source, environment):
         return 1
     second = report(sandbox, environment)
-    return judge(first, second, sandbox)
+    code = judge(first, second, sandbox)
+    return code or support(sandbox, source, environment)
 
 
 def synced(title: str, source: Source, environment: dict[str, str]) -> bool:
@@ -110,6 +118,26 @@ def meltano(title: str, command: list[str], environment: dict[str, str], log: st
         ours = [line for line in lines if " tap-" in line or "target-hubspot" in line]
         console.print("\n".join([*lines[-20:], "", *ours[-12:]]), markup=False, highlight=False)
     return code == 0
+
+
+def support(sandbox: Sandbox, source: Source, environment: dict[str, str]) -> int:
+    """Bring the same rows to a simulated Intercom, and show what support sees beside a conversation."""
+    told = "5. The same models to Intercom: what support sees beside a conversation"
+    if not meltano(f"\n{told}", ["run", source.tap, "target-intercom"], environment, log="5"):
+        return 1
+    companies = {each.properties["company_id"]: each.properties for each in sandbox.intercom.objects("companies")}
+    contacts = {each.properties["external_id"]: each.properties for each in sandbox.intercom.objects()}
+    title = f"Some of the {len(contacts):,} contacts and {len(companies):,} companies in Intercom now"
+    shown = Table("", *SIDEBAR, title=title, title_justify="left", box=BOX)
+    for key in WATCHED:
+        one = contacts[key]
+        shown.add_row(one.get("name", ""), *(one.get(f"custom_attributes.{each}", "") for each in OF_CONTACTS))
+        if company := companies.get(one.get("companies", "")):
+            shown.add_row(f"  {company.get('name', '')}", *(company.get(each, "") for each in OF_COMPANIES))
+    console.print(shown)
+    whole = all(companies[each["companies"]].get("plan") == each.get("custom_attributes.account_plan")
+                for each in contacts.values() if "companies" in each)  # fmt: skip
+    return 0 if whole and len(companies) == len(sandbox.objects("companies")) else 1
 
 
 def penstock(command: str, environment: dict[str, str], *options: str) -> list[dict[str, object]]:

@@ -75,9 +75,9 @@ class Lanes:
         return heads and [head for head in heads if all(self._queues[i][0] is head for i in head.identities)]
 
 
-Where = tuple[str, Action, bool, int, int, int, int]
-"""stream, action, whether the rows are addressed by their ids, the place of the link where it is about one, `apart`,
-how much smaller than others the batch is, and its lane"""
+Where = tuple[str, Action, bool, int, str, int, int, int]
+"""stream, action, whether the rows are addressed by their ids, the place of the link where it is about one, the other
+object where a request names it alone, `apart`, how much smaller than others the batch is, and its lane"""
 LANES = 4
 """lanes of batches that rows with a group are spread over"""
 SMALLER = (1, 4, 20)
@@ -85,13 +85,6 @@ SMALLER = (1, 4, 20)
 ALONE = -1
 """the lane of those that came back more than once"""
 LOOKING = frozenset({Action.FIND, Action.RESOLVE})
-
-
-def _where(row: Row) -> Where:
-    link = row.link if row.action in RELATING else -1
-    crowd = min(row.crowd, len(SMALLER) - 1)
-    lane = ALONE if crowd > 1 else 1 + row.group % LANES if row.group and row.action in WRITING else 0
-    return (row.sync.stream, row.action, row.destination_id is not None, link, row.apart, crowd, lane)
 
 
 def _asked(row: Row) -> int:
@@ -112,10 +105,22 @@ class Batcher:
         self._max_age = max_age
         self._open: dict[Where, Batch] = {}
 
+    def _where(self, row: Row) -> Where:
+        link = row.link if row.action in RELATING else -1
+        other = row.other if self._shared(row) else ""
+        crowd = min(row.crowd, len(SMALLER) - 1)
+        lane = ALONE if crowd > 1 else 1 + row.group % LANES if row.group and row.action in WRITING else 0
+        return (row.sync.stream, row.action, row.destination_id is not None, link, other, row.apart, crowd, lane)
+
+    def _shared(self, row: Row) -> int:
+        """Return how many rows may share a request that names one other object; 0 where this is no such request."""
+        tied = self._limits.one_other and row.action in (Action.LINK, Action.UNLINK)
+        return self._limits.one_other.get(row.sync.links[row.link].object, 0) if tied else 0
+
     def add(self, row: Row, now: float) -> list[Batch]:
         """Put a row into the open batch of its sync and action; return the batches that are full by it."""
         full: list[Batch] = []
-        where = _where(row)
+        where = self._where(row)
         batch = self._open.get(where)
         asked = self._limits.asked_bytes if row.action in LOOKING else None
         size = _size(row) if asked is None else _asked(row)
@@ -123,7 +128,7 @@ class Batcher:
             full.append(self._seal(where))
             batch = None
         if batch is None:
-            most = max(1, self._limits.most(row.sync.stream, row.action) // SMALLER[where[-2]])
+            most = self._shared(row) or max(1, self._limits.most(row.sync.stream, row.action) // SMALLER[where[-2]])
             batch = self._open[where] = Batch(row.sync, row.action, [], opened_at=now, lane=where[-1], most=most)
         batch.rows.append(row)
         batch.size += size
@@ -133,7 +138,7 @@ class Batcher:
 
     def fits(self, row: Row, more: int) -> bool:
         """Tell whether an unsealed row may grow by so many bytes where it is."""
-        batch = self._open.get(_where(row))
+        batch = self._open.get(self._where(row))
         if batch is None or row.action in RELATING or not any(r is row for r in batch.rows):
             return True
         if batch.size + more > self._limits.body_bytes:

@@ -19,7 +19,7 @@ from penstock.opensync import OpenSync, mark_of
 from penstock.parents import Parents
 from penstock.policy import Policy
 from penstock.records import Batch, Delivered, Destination, KnownRow, Rejected, Row, RowKey, Source
-from penstock.relations import is_linked
+from penstock.relations import names_others
 from penstock.rows import claims_its_match, is_delivered, mapped
 from penstock.settlement import Settlement
 from penstock.sparse import Sparse
@@ -305,7 +305,7 @@ class Intake:
 
     def _related(self, opened: OpenSync, rows: list[Row]) -> list[Row]:
         """See what is known of the other objects that rows are to be linked with; return the rows that can go on."""
-        found = self._parents.look(opened.number, [row for row in rows if is_linked(row)])
+        found = self._parents.look(opened.number, [row for row in rows if names_others(row)])
         self.later += found.waiting
         stopped = {id(row) for row in found.waiting}
         for row, at, value in found.missing:

@@ -21,7 +21,7 @@ class Action(str, Enum):
     CREATE = "create"
     """create; an object that is there already stays as it is"""
     APPEND = "append"
-    """add something that has no later version: an event, a note"""
+    """add something that has no later version: an event, a note; its links say whose it is"""
     ARCHIVE = "archive"
     DELETE = "delete"
     CLEAR = "clear"

@@ -266,6 +266,9 @@ class Limits:
     """of the values that one request of a look may hold, as they stand in a URL"""
     rows_of: Mapping[Kind, int] = field(default_factory=dict)
     """rows that a request of an action may hold, where that is another number"""
+    one_other: Mapping[str, int] = field(default_factory=dict)
+    """rows that a request of LINK or UNLINK may hold which names one object of these alone, and many rows to link with
+    it, such as a tag; by the link's object"""
     budgets: Mapping[Kind, Budgeted] = field(default_factory=dict)
     """limits of their own that requests of an action have, beside the one of all. Both are looked up as requests are
     made, because a destination learns from its syncs what it needs"""

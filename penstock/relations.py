@@ -22,6 +22,11 @@ def is_linked(row: Row) -> bool:
     return bool(row.sync.links) and (row.wanted in WRITING or row.wanted is Action.CLEAR)
 
 
+def names_others(row: Row) -> bool:
+    """Tell whether the row's links have to be resolved: also those of an append, which only say whose it is."""
+    return is_linked(row) or (bool(row.sync.links) and row.wanted is Action.APPEND)
+
+
 def links_alone(row: Row) -> bool:
     """Tell whether the row's object is as it should be already, and only its links are not."""
     known = row.known
@@ -37,6 +42,8 @@ def is_unfinished(row: Row) -> bool:
     known, strategy = row.known, row.sync.strategy
     if not row.sync.links or known is None or strategy.changed is not Action.NOTHING:
         return False
+    if strategy.added is Action.APPEND:
+        return False  # no link of it is written
     return known.fingerprint is None or known.fingerprint == row.fingerprint[:16]
 
 

@@ -33,8 +33,10 @@ def want(row: Row) -> Action:
 def next_step(row: Row, can: Abilities) -> Action:
     """Return the request that a row needs next. NOTHING where none is left to make: see `absent` and its id for why."""
     wanted = row.wanted
-    if wanted in (Action.NOTHING, Action.APPEND):
+    if wanted is Action.NOTHING:
         return wanted
+    if wanted is Action.APPEND:
+        return relations.before(row) or wanted
     if relations.is_linked(row):
         step = relations.next_step(row)
         if step is not None:

@@ -17,6 +17,7 @@ import yaml
 from penstock.errors import Misconfigured
 from penstock.modes import MODES, NEVER, REMOVALS, Action, FieldRule, Guards, Json, Link, Strategy, Sync
 from penstock.records import Abilities
+from penstock.relations import WRITING
 
 SYNC_KEYS = (
     "object",
@@ -245,7 +246,7 @@ def check_abilities(sync: Sync, abilities: Abilities, by_job: Iterable[Action] =
     if sync.created_only or sync.empty_only:
         needed |= {Action.FIND, Action.READ}
     if sync.links:
-        needed |= {Action.LINK, Action.UNLINK}
+        needed |= {Action.LINK, Action.UNLINK} if needed & WRITING else set()  # an append only says whose it is
         needed |= {Action.RESOLVE} if any(link.match for link in sync.links) else set()
     missing = _in_words(needed - abilities.actions)
     if missing:

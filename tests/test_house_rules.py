@@ -15,6 +15,7 @@ from bench import branches
 from penstock.settings_page import with_table
 from penstock.singer import PenstockTarget
 from target_hubspot.target import TargetHubSpot
+from target_intercom.target import TargetIntercom
 from target_salesforce.target import TargetSalesforce
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,7 +26,7 @@ DRIVERS = {
     "redshift": "redshift_connector",
     "snowflake": "snowflake",
 }
-TARGETS: list[type[PenstockTarget]] = [TargetHubSpot, TargetSalesforce]
+TARGETS: list[type[PenstockTarget]] = [TargetHubSpot, TargetIntercom, TargetSalesforce]
 VENDORS = re.compile(r"salesforce|hubspot|intercom", re.IGNORECASE)
 
 

@@ -13,7 +13,7 @@ import pytest
 from bench.plugins import ROOT
 
 pytestmark = pytest.mark.e2e
-PLUGINS = ["tap-duckdb", "target-hubspot"]
+PLUGINS = ["tap-duckdb", "target-hubspot", "target-intercom"]
 UV = Path(sys.executable).parent / "uv"
 
 
@@ -33,6 +33,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         names = archive.namelist()
     assert not [name for name in names if name.startswith(("tests/", "bench/", "taps/", "targets/", "demo/"))]
     assert "target_hubspot/target.py" in names
+    assert "target_intercom/target.py" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     return folder / "venv" / "bin"
 

@@ -22,6 +22,8 @@ plans as (
         any_value(plan) as plan,
         any_value(seats) as seats,
         any_value(monthly_spend) as monthly_spend,
+        any_value(customer_since) as customer_since,
+        any_value(tenure_months) as tenure_months,
         bool_or(is_customer) as is_customer
     from {{ ref('customer_360') }}
     where account_id is not null
@@ -37,6 +39,8 @@ select
     plans.plan,
     plans.seats,
     plans.monthly_spend,
+    plans.customer_since,
+    plans.tenure_months,
     plans.is_customer,
     people.known_people,
     people.page_views_30d,

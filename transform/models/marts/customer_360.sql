@@ -1,6 +1,6 @@
 with as_of as (
 
-    select as_of_date - 30 as window_start from {{ ref('as_of') }}
+    select as_of_date, as_of_date - 30 as window_start from {{ ref('as_of') }}
 
 ),
 
@@ -37,7 +37,8 @@ subscribed as (
         arg_max(plan, (started_on, subscription_id)) filter (is_current) as plan,
         arg_max(seats, (started_on, subscription_id)) filter (is_current) as seats,
         bool_or(is_current and is_paid) as is_customer,
-        bool_or(is_paid) as ever_paid
+        bool_or(is_paid) as ever_paid,
+        min(started_on) filter (is_paid) as customer_since
     from {{ ref('stg_subscriptions') }}
     group by account_id
 
@@ -70,6 +71,8 @@ joined as (
         coalesce(spent.monthly_spend, 0)::decimal(12, 2) as monthly_spend,
         coalesce(subscribed.is_customer, false) as is_customer,
         coalesce(subscribed.ever_paid, false) as ever_paid,
+        subscribed.customer_since,
+        date_diff('month', subscribed.customer_since, as_of.as_of_date) as tenure_months,
         coalesce(visits.first_touch_channel, 'direct') as first_touch_channel,
         visits.first_gclid,
         visits.last_gclid,
@@ -83,6 +86,7 @@ joined as (
     left join spent using (account_id)
     left join signed_up using (person_id)
     left join visits using (person_id)
+    cross join as_of
 
 ),
 

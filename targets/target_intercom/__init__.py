@@ -1,0 +1,1 @@
+"""target-intercom: Singer records to Intercom."""

@@ -1,0 +1,49 @@
+"""`--test`: settings, token and syncs held against the workspace, without a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from penstock_sandbox.handle import Sandbox
+from tests.intercom.process import PEOPLE, ran, settings_for
+
+SYNC: dict[str, Any] = PEOPLE["people"]
+
+
+def test_what_is_good_is_told_and_nothing_is_written(tmp_path: Path, sandbox: Sandbox) -> None:
+    done = ran(tmp_path, settings_for(sandbox, create_attributes=True), [], "--test")
+    assert done.code == 0, done.stderr
+    assert "target-intercom: account intercom:" in done.stderr
+    assert "target-intercom: sync people: contacts by external_id, 4 fields" in done.stderr
+    assert "limit " in done.stderr
+    assert sandbox.stats().applied_writes == 0
+
+
+@pytest.mark.parametrize(
+    ("sync", "settings", "word"),
+    [
+        ({"object": "contact", "fields": {"external_id": "id", "nmae": "n"}, "match": "external_id"}, {}, "'name'?"),
+        ({**SYNC, "object": "contcats"}, {}, "did you mean 'contacts'?"),
+        ({**SYNC, "match": "phone"}, {"create_attributes": True}, "found by external_id, email, id"),
+        ({"object": "companies", "mode": "mirror", "fields": {"company_id": "id"}}, {}, "cannot archive companies"),
+        ({**SYNC, "fields": {"external_id": "id", "role": {"constant": "lead"}}}, {}, "leads have no external_id"),
+        ({"object": "event:paid", "mode": "append", "fields": {"user_id": "id"}}, {}, "needs created_at"),
+        ({"object": "event:paid", "fields": {"user_id": "id", "created_at": "t"}}, {}, "mode: append"),
+        ({"object": "notes", "mode": "append", "fields": {"body": "b"}}, {}, "one `associate` with contacts"),
+        (SYNC, {"access_token": "sandbox-other"}, "refused it (status 401"),
+        (SYNC, {"access_token": "dG9rOreal"}, "is no sandbox"),
+        (SYNC, {"region": "eu"}, "the workspace is in US, not in EU"),
+        (SYNC, {"same_email": "all"}, "`all` is not possible"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_mistakes_are_told(
+    tmp_path: Path, sandbox: Sandbox, sync: dict[str, Any], settings: dict[str, Any], word: str
+) -> None:
+    done = ran(tmp_path, settings_for(sandbox, syncs={"people": sync}, **settings), [], "--test")
+    assert done.code == 2, done.stderr
+    assert word in done.stderr
+    assert "dG9rOreal" not in done.stderr

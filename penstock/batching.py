@@ -128,8 +128,7 @@ class Batcher:
             full.append(self._seal(where))
             batch = None
         if batch is None:
-            most = self._shared(row) or self._limits.most(row.sync.stream, row.action)
-            most = max(1, most // SMALLER[where[-2]])
+            most = self._shared(row) or max(1, self._limits.most(row.sync.stream, row.action) // SMALLER[where[-2]])
             batch = self._open[where] = Batch(row.sync, row.action, [], opened_at=now, lane=where[-1], most=most)
         batch.rows.append(row)
         batch.size += size

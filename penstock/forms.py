@@ -50,7 +50,8 @@ def constant_mistakes(at: str, fields: Fields, convert: Mapping[str, Convert]) -
             try:
                 convert[name](rule.constant)
             except InvalidRecord as error:
-                options = {*error.options, *error.options.values()} if isinstance(error, NoOption) else ()
+                # Of a value and its label that are alike, the value.
+                options = [*error.options.values(), *error.options] if isinstance(error, NoOption) else []
                 mistakes.append(
                     f"{at}: the constant for {name!r}: {error.message}{nearest(str(rule.constant), options)}"
                 )

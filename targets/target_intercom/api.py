@@ -35,7 +35,6 @@ LIMITS = Limits(
     concurrency=64,
     requests=1_667,
     window=codes.WINDOW_SECONDS,
-    rows_of={Action.LINK: 1, Action.UNLINK: 1},
     one_other={TAGS: TAGGED},
 )
 """10,000 calls a minute, dealt out in windows of ten seconds (documented); the headers correct it. With 300 ms to an
@@ -245,6 +244,8 @@ def _contact_abilities(match: str, *, lead: bool) -> Abilities:
 
 
 def _match_mistakes(at: str, model: str, match: str, fields: Mapping[str, FieldRule]) -> list[str]:
+    if "id" in fields and match != "id":
+        return [f"{at}: id is Intercom's own; leave it out, or find a {model} by it: `match: id`"]
     if match not in MATCHES[model]:
         there = ", ".join(MATCHES[model])
         return [f"{at}: match: a {model} is found by {there}, not by {match!r}{nearest(match, MATCHES[model])}"]

@@ -33,6 +33,7 @@ def test_what_is_good_is_told_and_nothing_is_written(tmp_path: Path, sandbox: Sa
         ({"object": "event:paid", "mode": "append", "fields": {"user_id": "id"}}, {}, "needs created_at"),
         ({"object": "event:paid", "fields": {"user_id": "id", "created_at": "t"}}, {}, "mode: append"),
         ({"object": "notes", "mode": "append", "fields": {"body": "b"}}, {}, "one `associate` with contacts"),
+        ({**SYNC, "fields": {"external_id": "id", "id": "id"}}, {}, "id is Intercom's own"),
         (SYNC, {"access_token": "sandbox-other"}, "refused it (status 401"),
         (SYNC, {"access_token": "dG9rOreal"}, "is no sandbox"),
         (SYNC, {"region": "eu"}, "the workspace is in US, not in EU"),

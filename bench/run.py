@@ -10,6 +10,7 @@ from bench.hubspot import hubspot
 from bench.pipe import pipe_unchanged
 from bench.postgres import postgres
 from bench.results import Result, readable, save
+from bench.salesforce import salesforce
 from bench.tap import taps
 
 BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
@@ -18,6 +19,7 @@ BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
     "tap": taps,
     "postgres": postgres,
     "hubspot": hubspot,
+    "salesforce": salesforce,
 }
 
 

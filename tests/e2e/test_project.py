@@ -18,6 +18,7 @@ PLUGINS = [
     ("extractors", "tap-postgres", "tap_warehouse.postgres"),
     ("extractors", "tap-redshift", "tap_warehouse.redshift"),
     ("loaders", "target-hubspot", "target_hubspot.target"),
+    ("loaders", "target-salesforce", "target_salesforce.target"),
 ]
 
 

@@ -51,7 +51,7 @@ def constant_mistakes(at: str, fields: Fields, convert: Mapping[str, Convert]) -
                 convert[name](rule.constant)
             except InvalidRecord as error:
                 # Of a value and its label that are alike, the value.
-                options = [*error.options.values(), *error.options] if isinstance(error, NoOption) else []
+                options = [*error.options, *error.options.values()] if isinstance(error, NoOption) else []
                 mistakes.append(
                     f"{at}: the constant for {name!r}: {error.message}{nearest(str(rule.constant), options)}"
                 )

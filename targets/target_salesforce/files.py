@@ -97,6 +97,8 @@ def _cells(text: str, wanted: Sequence[str]) -> Iterator[list[str]]:
         if not names:
             return
         if any(name.lower() not in names for name in wanted):
+            if next(rows, None) is None:
+                return  # nobody has read the file that these would be the columns of
             raise NotAccepted("a result file lacks its columns")
         places = [names.index(name.lower()) for name in wanted]
         width = len(names)

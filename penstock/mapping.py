@@ -18,7 +18,7 @@ from penstock import __version__
 from penstock.errors import InvalidRecord, Misconfigured
 from penstock.lenient import UNREADABLE, OddRecord, Unreadable, checked, read_odd
 from penstock.modes import NEVER, Json, Sync
-from penstock.records import Convert, Form, Payload, Record, RowKey, Source
+from penstock.records import Convert, Form, Payload, Record, Row, RowKey, Source
 from penstock.syncs import nearest
 
 _MISSING = object()
@@ -103,6 +103,8 @@ class RecordMapper:
         """of the links; of a membership, what it is in"""
         if form.abilities is not None and form.abilities.members:
             self.names.append(form.abilities.members)
+        self.inline = tuple(form.inline.get(link.name) for link in sync.links)
+        """for each link the field of the row's own object that it is, where it is one"""
         self._links = [
             (
                 link.column,
@@ -244,6 +246,8 @@ class RecordMapper:
             except InvalidRecord as error:
                 error.field = error.field or f"associate {link.name}"
                 raise
+            if len(found) > 1 and link.name in self._form.inline:
+                raise InvalidRecord("several", "the link is a field, which takes one object", f"associate {link.name}")
             wanted.append(tuple(found))
         return tuple(wanted)
 
@@ -258,7 +262,19 @@ class RecordMapper:
 
     def cleared(self) -> Payload:
         """Return the payload that empties the sync's fields, the match and constants apart."""
-        return {name: self._form.clear for name, *_ in self._fields if name != self._form.match}
+        names = [*(name for name, *_ in self._fields if name != self._form.match), *self._form.inline.values()]
+        return dict.fromkeys(names, self._form.clear)
+
+    def links_as_fields(self, row: Row) -> Payload:
+        """Return the fields of a row's own object that its links are; not those whose other object is left out."""
+        found: Payload = {}
+        for at, (name, values) in enumerate(zip(self.inline, row.links, strict=False)):
+            if name is None or values is None:
+                continue
+            other = row.others.get((at, values[0])) if values else None
+            if other is not None or not values:
+                found[name] = other or self._form.clear
+        return found
 
     def _refuse_unreadable(self, record: OddRecord) -> None:
         """Refuse a record for a value that cannot be sent as it is; other columns may hold what they like."""

@@ -329,6 +329,8 @@ class Form:
     """for links by match value, by name: a value of the column to what the object is looked for by"""
     makes: tuple[str, ...] = ()
     """the links it makes, by the destination's own words: no other sync of the object may make one of them"""
+    inline: Mapping[str, str] = field(default_factory=dict)
+    """links that are a field of the row's own object, by name: they are written with it"""
     required: frozenset[str] = frozenset()
     """fields without which a row is not sent"""
     group: str | None = None

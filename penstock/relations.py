@@ -27,12 +27,17 @@ def names_others(row: Row) -> bool:
     return is_linked(row) or (bool(row.sync.links) and row.wanted is Action.APPEND)
 
 
+def links_inline(row: Row) -> bool:
+    """Tell whether the row's links are fields of its own object, which are written with it."""
+    return bool(row.sync.links) and row.mapper is not None and any(row.mapper.inline)
+
+
 def links_alone(row: Row) -> bool:
     """Tell whether the row's object is as it should be already, and only its links are not."""
     known = row.known
     if row.wanted is Action.CLEAR or known is None or known.left or row.destination_id is None:
         return False
-    if row.sync.strategy.unchanged is not Action.NOTHING:
+    if row.sync.strategy.unchanged is not Action.NOTHING or links_inline(row):
         return False  # its object is written whatever it holds
     return known.fingerprint is not None and known.fingerprint[:16] == row.fingerprint[:16] and not row.looked
 
@@ -69,6 +74,8 @@ def to_resolve(row: Row) -> Iterator[tuple[int, Link, str]]:
 def outstanding(row: Row) -> Iterator[tuple[Action, int, str]]:
     """Return the links still to be made and then those to be taken away: place of the link, id of the other object."""
     away: list[tuple[Action, int, str]] = []
+    if links_inline(row):
+        return
     for at, (link, values) in enumerate(zip(row.sync.links, row.links, strict=False)):
         if values is None:
             continue  # the record does not speak of it

@@ -101,12 +101,16 @@ def made(row: Row, outcome: Delivered) -> bool:
 
 
 def dress(row: Row, step: Action) -> None:
-    """Write what is sent of a row whose sync has fields that depend on what is there."""
+    """Write what is sent of a row whose sync has fields that depend on what is there, or links that are fields."""
     sync = row.sync
-    if row.removed or not (sync.created_only or sync.empty_only):
+    inline = relations.links_inline(row)
+    if row.removed or not (sync.created_only or sync.empty_only or inline):
         return
     left_out = row.holds | sync.created_only if step is Action.UPDATE else row.holds
-    row.body = encode_payload({name: value for name, value in row.payload.items() if name not in left_out})
+    payload = {name: value for name, value in row.payload.items() if name not in left_out}
+    if inline and row.mapper is not None:
+        payload |= row.mapper.links_as_fields(row)
+    row.body = encode_payload(payload)
 
 
 def is_removal(row: Row) -> bool:

@@ -76,7 +76,7 @@ class Salesforce:
             hard_delete=chosen.hard_delete,
         )
         size = min(max(1, chosen.batch_size), MOST)
-        looks: dict[Kind, int] = {Action.FIND: MOST, Action.READ: MOST}
+        looks: dict[Kind, int] = {Action.FIND: MOST, Action.READ: MOST, Action.RESOLVE: MOST}
         self.limits = replace(LIMITS, rows=size, rows_of=looks)
 
     def account(self, ask: Ask) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from penstock.errors import InvalidRecord, Misconfigured
-from penstock.modes import Action, FieldRule, Json, Sync
+from penstock.modes import Action, FieldRule, Json, Link, Sync
 from penstock.records import Abilities, Ask, Convert, Form
+from penstock.relations import RELATING
 from penstock.syncs import nearest
 from target_salesforce.fields import KEYS, Field, converter, normaliser
 from target_salesforce.org import Org, Thing
@@ -19,7 +20,7 @@ _WRITES = frozenset(
 )
 _REMOVES = frozenset({Action.DELETE, Action.ARCHIVE})
 EVENT = Abilities(frozenset({Action.APPEND}), frozenset(), frozenset())
-EVERYTHING = Abilities(_WRITES | {Action.APPEND}, _WRITES - {Action.CREATE}, _WRITES)
+EVERYTHING = Abilities(_WRITES | RELATING | {Action.APPEND}, _WRITES - {Action.CREATE}, _WRITES)
 LOOKED_UP = (
     "match field {} is no external id, so records are looked up by it: one call more per 200 new rows, and no bulk "
     "job for them; an external id field costs less, and allows each value once"
@@ -54,6 +55,8 @@ class Plan:
     parents: Mapping[str, Parent]
     types: Mapping[str, str]
     """types of the columns, for files"""
+    links: tuple[tuple[Thing, Field], ...]
+    """for each link of the sync the other object, and the key that it is found by"""
     group: str | None
     """the column that names the parent by which rows had better stay together"""
 
@@ -95,6 +98,8 @@ class Former:
         convert = {n: converter(f, truncate=self._truncate and n != match) for n, f in fields.items()}
         if match in convert:
             convert[match] = _key(convert[match])
+        inline = {link.name: self._lookup_of(link, rules) for link in sync.links}
+        links = [self._other(link) for link in sync.links]
         for name, rule in rules.items():
             if rule.column is None and name in convert:
                 self._check_constant(name, rule, convert[name])
@@ -110,6 +115,7 @@ class Former:
             normaliser(found),
             self._parents,
             {name: each.type for name, each in fields.items()},
+            tuple(links),
             self._group(fields, match),
         )
         # A boolean has no null to be cleared to.
@@ -126,6 +132,8 @@ class Former:
             object=self._title,
             note=LOOKED_UP.format(match) if match not in ("", ID) and not native else self._note(rules),
             abilities=_abilities(plan, finder),
+            inline=inline,
+            links={link.name: _key(converter(key)) for link, (_, key) in zip(sync.links, links, strict=True)},
         )
         return form, plan
 
@@ -179,6 +187,37 @@ class Former:
             return None
         self._parents[name] = Parent(lookup.name, relationship, key, wanted or None)
         return replace(found, createable=lookup.createable, updateable=lookup.updateable, required=lookup.required)
+
+    def _lookup_of(self, link: Link, rules: Mapping[str, FieldRule]) -> str:
+        """Find the field that a link is: as its label says, else the only one that refers to the other object."""
+        at, thing = f"{self._at}.associate {link.name}", self._things[0]
+        found = [n for n, each in thing.fields.items() if link.object in each.refers_to and each.createable]
+        if link.label is not None:
+            found = [n for n in found if link.label in (n, thing.fields[n].relationship)]
+        if len(found) != 1:
+            named = f"; name one by its label: {', '.join(found)}" if found else ""
+            self._mistakes.append(f"{at}: {thing.name} has {len(found) or 'no'} fields that refer to it{named}")
+            return ""
+        if found[0] in rules:
+            self._mistakes.append(f"{at}: {found[0]!r} is among the fields as well")
+        if link.missing == "create":
+            self._mistakes.append(f"{at}: missing: Salesforce makes no parents; use reject or skip")
+        if not thing.fields[found[0]].updateable and Action.UPDATE in self._sync.strategy.actions | {Action.UPDATE}:
+            self._mistakes += (
+                []
+                if self._sync.strategy.changed is Action.NOTHING
+                else [f"{at}: {found[0]!r} can only be set when a record is created; use `mode: create`"]
+            )
+        return found[0]
+
+    def _other(self, link: Link) -> tuple[Thing, Field]:
+        """Describe the object at the other end of a link, and the key that it is found by."""
+        other = self._org.thing(link.object, self._ask, self._at)
+        key = other.fields.get(link.match or ID)
+        if key is None or key.type not in KEYS | {"id"}:
+            near = nearest(str(link.match), other.fields)
+            self._mistakes.append(f"{self._at}.associate {link.name}: {other.name} has no key {link.match!r}{near}")
+        return other, key or Field(ID, "id")
 
     def _check(self, name: str, found: Field, rule: FieldRule) -> None:
         """Hold that the sync may write a field."""
@@ -283,9 +322,11 @@ def _abilities(plan: Plan, finder: Field | None) -> Abilities:
     if plan.thing.is_event:
         return EVENT
     if plan.match == ID:
-        return Abilities(_WRITES - MAKES, _WRITES, frozenset({Action.UPDATE, Action.FIND}) | _REMOVES)
+        return Abilities(
+            _WRITES - MAKES | RELATING, _WRITES | RELATING, frozenset({Action.UPDATE, Action.FIND}) | _REMOVES
+        )
     if plan.native:
         # A creation by a key that is unique finds out by itself that the record is there.
         blind = frozenset({Action.UPSERT, Action.FIND} | ({Action.CREATE} if finder and finder.unique else set()))
-        return Abilities(_WRITES, _WRITES - {Action.CREATE}, blind, after_look=MAKES)
-    return Abilities(_WRITES, _WRITES - MAKES, frozenset({Action.FIND}), after_look=MAKES)
+        return Abilities(_WRITES | RELATING, _WRITES - {Action.CREATE} | RELATING, blind, after_look=MAKES)
+    return Abilities(_WRITES | RELATING, _WRITES - MAKES | RELATING, frozenset({Action.FIND}), after_look=MAKES)

@@ -16,7 +16,7 @@ from penstock.modes import Action
 from penstock.records import Again, Batch, Delivered, Outcome, Rejected, Request, Response, Retry, Row, Unknown
 from target_salesforce import soql
 from target_salesforce.codes import GONE, SLOW_TRIGGER, Do, Reason, reason
-from target_salesforce.fields import long_id
+from target_salesforce.fields import Field, long_id, normaliser
 from target_salesforce.forms import ID, MAKES, Parent, Plan
 from target_salesforce.refusals import json_body, json_object, refusal, stop
 
@@ -25,7 +25,7 @@ LOOKS, TRIES = 3, 6
 SHOWN = 5
 """ids that a message names at most"""
 REMOVALS = frozenset({Action.ARCHIVE, Action.DELETE})
-LOOKING = frozenset({Action.FIND, Action.READ})
+LOOKING = frozenset({Action.FIND, Action.READ, Action.RESOLVE})
 encode_json = msgspec.json.Encoder(decimal_format="number").encode
 _decode = msgspec.json.Decoder().decode
 Body = Mapping[str, object]
@@ -92,6 +92,10 @@ class Collections:
 
     def _queries(self, batch: Batch) -> list[str]:
         plan = self.plan
+        if batch.action is Action.RESOLVE:
+            other, key = plan.links[batch.rows[0].link]
+            values = sorted({row.other for row in batch.rows})
+            return [soql.in_url(soql.select([ID, key.name], other.name, key.name, key.type, values))]
         if batch.action is Action.READ or plan.match == ID:
             field, kind = ID, "id"
             values = sorted({row.destination_id or row.match for row in batch.rows})
@@ -179,6 +183,8 @@ class Collections:
         pages = [body] if "records" in body else _parts(body, f"sync {batch.sync.stream}")
         if len(batch.rows) > 1 and any(page.get("done") is False for page in pages):
             raise BatchRefused("TOO_MANY", "the query finds more records than it shows at once")
+        if batch.action is Action.RESOLVE:
+            return _resolved(pages, batch, self.plan.links[batch.rows[0].link][1])
         by_id = batch.action is Action.READ or self.plan.match == ID
         found: dict[str, dict[str, tuple[bool, Body]]] = {}
         for page in pages:
@@ -213,6 +219,27 @@ class Collections:
 
 
 _UNNAMED = Unknown("the answer does not say what became of the row", answered=True)
+
+
+def _resolved(pages: Sequence[Body], batch: Batch, key: Field) -> list[Outcome]:
+    """Tell which object each row's value means."""
+    same = normaliser(key)
+    found: dict[str, set[str]] = {}
+    for page in pages:
+        records = page.get("records")
+        if not isinstance(records, list):
+            raise NotAccepted("the answer is no page of records")
+        for record in records:
+            if isinstance(record, dict) and isinstance(name := record.get(ID), str):
+                found.setdefault(same(str(record.get(key.name))), set()).add(long_id(name))
+    outcomes: list[Outcome] = []
+    for row in batch.rows:
+        ids = found.get(same(row.other), set())
+        if len(ids) > 1:
+            outcomes.append(Rejected("ambiguous_link", f"{len(ids)} records have the value that the link names"))
+        else:
+            outcomes.append(Again(next(iter(ids), None), "looked for what the link names"))
+    return outcomes
 
 
 def _place(record: Body) -> str | None:

@@ -254,3 +254,15 @@ def test_the_check(tmp_path: Path, sandbox: Sandbox) -> None:
     assert told.code == 0, told.stderr
     assert "sync people: Lead by Key__c, 5 fields" in told.stderr
     assert "calls left today" in told.stderr
+
+
+def test_rows_that_lost_a_fight_for_a_lock_arrive(tmp_path: Path, sandbox: Sandbox) -> None:
+    """A share of the answers says that every row was locked out: none is refused, none is there twice."""
+    locked = {"success": False, "errors": [{"statusCode": "UNABLE_TO_LOCK_ROW", "message": "x", "fields": []}]}
+    sandbox.fault("before_apply", "status", match="composite/sobjects", status=200, body=[locked] * 200, on=[1, 2])
+    run = ran(tmp_path, settings_for(sandbox), [SCHEMA, *records(400), state(1)])
+    assert run.code == 0, run.stderr
+    assert len(lasts(sandbox)) == 400
+    assert rejects(tmp_path) == {}
+    assert counts(run)["retried"] == "400"
+    assert sandbox.stats().routes  # four times as many requests for what came back

@@ -11,6 +11,7 @@ from bench.intercom import intercom
 from bench.pipe import pipe_unchanged
 from bench.postgres import postgres
 from bench.results import Result, readable, save
+from bench.salesforce import salesforce
 from bench.tap import taps
 
 BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
@@ -20,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
     "postgres": postgres,
     "hubspot": hubspot,
     "intercom": intercom,
+    "salesforce": salesforce,
 }
 
 

@@ -1,0 +1,216 @@
+"""target-salesforce against the sandbox: what its files cost, a million leads by jobs, small changes by calls.
+
+The data are those that hurt: names beyond ASCII, nulls, quotes, line feeds, numbers that result files write anew.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from bench.plugins import ROOT
+from bench.results import Result, median_of
+from penstock.records import Delivered
+from penstock_sandbox.handle import Sandbox
+from target_salesforce.fields import Field, normaliser
+from target_salesforce.files import Lines, written
+
+HOME = ROOT / ".bench" / "salesforce"
+MILLION, TENTH, CHANGED, SOME = 1_000_000, 100_000, 1_000, 20_000
+COMMAND = "make bench B=salesforce"
+NAMES = ("Rivera", "Okafor", "Müller", "Nguyễn", "O'Brien", "渡辺", 'Ann "Bo" Silva', "two\nlines")
+FIELDS = {
+    "Key__c": "key",
+    "LastName": "last",
+    "FirstName": "first",
+    "Company": "company",
+    "Email": "mail",
+    "Phone": "phone",
+    "City": "city",
+    "LeadSource": "source",
+    "AnnualRevenue": "revenue",
+    "NumberOfEmployees": "size",
+    "gclid__c": "gclid",
+    "Score__c": "score",
+}
+TEXT = {"type": ["string", "null"]}
+TYPES = {
+    **dict.fromkeys(("key", "last", "first", "company", "mail", "phone", "city", "source", "gclid"), TEXT),
+    "revenue": {"type": ["number", "null"]},
+    "size": {"type": ["integer", "null"]},
+    "score": {"type": ["integer", "null"]},
+    "id": {"type": "string"},
+}
+CUSTOM = (
+    {"name": "Key__c", "type": "string", "length": 60, "externalId": True, "unique": True},
+    {"name": "gclid__c", "type": "string", "length": 100},
+    {"name": "Score__c", "type": "double"},
+)
+
+
+@dataclass(frozen=True)
+class Load:
+    """One run of the target: seconds, requests by route, the peak of its memory."""
+
+    seconds: float
+    routes: dict[str, int]
+    rss_mb: float
+
+    def calls(self, but: str = "$^") -> int:
+        """Return the requests whose route does not match."""
+        return sum(count for route, count in self.routes.items() if not re.search(but, route))
+
+
+def lead(n: int, changed: bool = False) -> dict[str, object]:
+    """Make one row."""
+    return {
+        "id": f"C-{n:08d}",
+        "key": f"L-{n:08d}",
+        "last": NAMES[n % len(NAMES)],
+        "first": None if n % 97 == 0 else "Ana",
+        "company": f"Company {n % 5000}, Inc.",
+        "mail": f"person.{n}@company{n % 5000}.example.com",
+        "phone": None if n % 13 == 0 else f"+1 415 555 {n % 10000:04d}",
+        "city": "München",
+        "source": "Web",
+        "revenue": n % 1_000_000_000,
+        "size": n % 7919,
+        "gclid": f"Cj0KCQjw{n:012d}",
+        "score": n * 7919 % 101 + changed,
+    }
+
+
+def write_lines(file: Path, rows: int, changed: int = 0) -> None:
+    """Write SCHEMA, rows and STATEs; so many of the rows, spread evenly, are others than at first."""
+    encode = msgspec.json.Encoder().encode
+    every = rows // changed if changed else rows + 1
+    head = {"type": "SCHEMA", "stream": "leads", "schema": {"properties": TYPES}, "key_properties": ["id"]}
+    with file.open("wb") as out:
+        out.write(encode(head) + b"\n")
+        for n in range(rows):
+            record = lead(n, n % every == every - 1)
+            out.write(encode({"type": "RECORD", "stream": "leads", "record": record}) + b"\n")
+            if n % 1000 == 999:
+                out.write(encode({"type": "STATE", "value": {"rows": n + 1}}) + b"\n")
+        out.write(encode({"type": "STATE", "value": {"rows": rows}}) + b"\n")
+
+
+@contextmanager
+def served(latency_ms: int = 0) -> Iterator[Sandbox]:
+    """Serve a sandbox in a process of its own."""
+    command = [sys.executable, "-m", "penstock_sandbox.cli", "serve", "--port", "0", "--latency-ms", str(latency_ms)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        address = re.search(r"http://\S+", process.stdout.readline())
+        try:
+            if address is None:
+                raise SystemExit("the sandbox did not start")
+            sandbox = Sandbox(address[0])
+            sandbox.salesforce.fields("Lead", *CUSTOM)
+            yield sandbox
+        finally:
+            process.terminate()
+
+
+def load(sandbox: Sandbox, lines: Path, name: str, **more: object) -> Load:
+    """Run the target over some lines. The ledger of that name is its own."""
+    org = sandbox.salesforce
+    config = {
+        "login_url": org.url,
+        "client_id": org.client_id,
+        "client_secret": org.client_secret,
+        "refresh_token": org.refresh_token,
+        "syncs": {"leads": {"object": "Lead", "match": "Key__c", "fields": FIELDS, **more}},
+        "ledger_path": str(HOME / f"{name}.db"),
+    }
+    (HOME / "config.json").write_text(json.dumps(config), "utf-8")
+    before = sandbox.stats().routes
+    started = time.monotonic()
+    with lines.open("rb") as given, (HOME / "log").open("ab") as log:
+        command = [sys.executable, "-m", "target_salesforce.target", "--config", str(HOME / "config.json")]
+        process = subprocess.Popen(command, stdin=given, stdout=subprocess.DEVNULL, stderr=log, cwd=ROOT)
+        _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - started
+    if status:
+        raise SystemExit(f"a load of {name} did not end well: no benchmark; see {HOME / 'log'}")
+    routes = {route: count - before.get(route, 0) for route, count in sandbox.stats().routes.items()}
+    return Load(seconds, {route: count for route, count in routes.items() if count}, usage.ru_maxrss / 1024)
+
+
+def files_alone(rows: int = 200_000) -> float:
+    """Return the rows per second of CPU that encoding and matching take, as a job does it: in pieces."""
+    names = tuple(sorted(FIELDS, key=lambda name: name != "Key__c"))
+    payloads = []
+    for n in range(1000):
+        record = lead(n)
+        payload = {name: record[column] for name, column in FIELDS.items()}
+        payloads.append({**payload, "AnnualRevenue": Decimal("912260031.5")})
+    normalise = normaliser(Field("Key__c", external=True, unique=True))
+    lines = Lines(names)
+    spent = 0.0
+    for _ in range(rows // 1000):
+        started = time.process_time()
+        encoded = [lines.line(payload) for payload in payloads]
+        spent += time.process_time() - started
+        head = b'"sf__Id","sf__Created",' + ",".join(names).encode() + b"\r\n"
+        body = head + b"".join(b'"00Q%012dEAA","true",%b' % (n, each or b"") for n, each in enumerate(encoded))
+        gc.collect()
+        started = time.process_time()
+        ends = [(key, Delivered(found, created)) for key, found, created in written(body, "Key__c", normalise)]
+        spent += time.process_time() - started
+        assert len(ends) == len(payloads)
+    return rows / spent
+
+
+def salesforce() -> list[Result]:
+    """Measure all of it."""
+    shutil.rmtree(HOME, ignore_errors=True)
+    HOME.mkdir(parents=True)
+    alone = [files_alone() for _ in range(3)]
+    nothing, tenth, million, morning, some = (
+        HOME / f"{name}.jsonl" for name in ("nothing", "tenth", "million", "morning", "some")
+    )
+    write_lines(nothing, 0)
+    write_lines(tenth, TENTH)
+    write_lines(million, MILLION)
+    write_lines(morning, TENTH, CHANGED)
+    write_lines(some, SOME)
+    with served() as sandbox:
+        startup = load(sandbox, nothing, "tenth").calls()
+        small = load(sandbox, tenth, "tenth")
+        changed = load(sandbox, morning, "tenth")
+    with served() as sandbox:
+        whole = load(sandbox, million, "million")
+        there = len(sandbox.history(after=MILLION - 1, limit=2))
+    if not there:
+        raise SystemExit("not all leads arrived: no benchmark")
+    with served(latency_ms=100) as sandbox:
+        by_calls = load(sandbox, some, "some", bulk_above="never")
+    results = "Results|unprocessed"
+    return [
+        median_of("salesforce_bulk_rows_per_cpu_s", alone, "rows", 150_000, 200_000, COMMAND),
+        one("salesforce_bulk_load_rows_per_s", MILLION / whole.seconds, "rows", 40_000, seconds=whole.seconds),
+        one("salesforce_bulk_calls_per_million", whole.calls(results), "calls", 60, with_result_files=whole.calls()),
+        one("salesforce_bulk_peak_rss_mb", whole.rss_mb, "MB", None, of_100_000_rows=small.rss_mb),
+        one("salesforce_write_calls_per_1000_changed", changed.calls() - startup, "calls", 5),
+        one("salesforce_startup_calls", startup, "calls", 20),
+        one("salesforce_collections_rows_per_s", SOME / by_calls.seconds, "rows", None, rows=SOME, latency_ms=100),
+    ]
+
+
+def one(name: str, value: float, unit: str, goal: float | None, **beside: float) -> Result:
+    """Make a figure that was taken once."""
+    return median_of(name, [round(value, 2)], unit, goal, MILLION, COMMAND, **beside)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,8 @@ def parents(sandbox: Sandbox) -> dict[str, str | None]:
 def test_the_row_of_another_sync_is_its_parent(tmp_path: Path, sandbox: Sandbox) -> None:
     both = {**syncs(sync="accounts"), "accounts": ACCOUNTS}
     # The child's column holds the parent's row key.
-    schema = {
-        **SCHEMA,
-        "schema": {"properties": {**SCHEMA["schema"]["properties"], "parent": {"type": ["integer", "null"]}}},
-    }  # type: ignore[dict-item]
+    schema: Any = copy.deepcopy(SCHEMA)
+    schema["schema"]["properties"]["parent"] = {"type": ["integer", "null"]}
     lines = [
         schema,
         ACCOUNT_SCHEMA,

@@ -13,7 +13,10 @@ from penstock.steps import next_step
 SYNC = Sync("people", "contacts", "email")
 LIMITS = Limits(rows=20, body_bytes=1000, concurrency=4, requests=100, window=1.0)
 LOOKED_UP = Abilities(
-    frozenset(Action), frozenset({Action.FIND}), frozenset({Action.FIND}), frozenset({Action.UPSERT, Action.CREATE})
+    frozenset(Action),
+    frozenset({Action.FIND}),
+    frozenset({Action.FIND}),
+    after_look=frozenset({Action.UPSERT, Action.CREATE}),
 )
 
 

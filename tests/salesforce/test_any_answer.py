@@ -17,6 +17,7 @@ from penstock.modes import Action, Sync
 from penstock.records import Again, Delivered, Outcome, Rejected, Retry, Unknown
 from target_salesforce.api import Salesforce
 from target_salesforce.codes import TABLE, Do, reason, reason_of_cell
+from target_salesforce.fields import Field, converter, normaliser
 from tests.effort import examples
 from tests.salesforce.values import answer, batch, done, failed, lead, row, sync_of, told
 
@@ -157,3 +158,24 @@ def test_recorded_answers_to_collections() -> None:
             assert isinstance(outcome, Delivered) == result["success"]
         seen += len(results)
     assert seen > 20
+
+
+@pytest.mark.skipif(not SAMPLES.exists(), reason="the recorded bodies are not part of the project")
+def test_recorded_describes() -> None:
+    """What is required on creation, and what finds records, of orgs as they come."""
+    required = {"Lead": {"LastName", "Company"}, "Contact": {"LastName"}, "Account": {"Name"}}
+    required["Opportunity"] = {"Name", "StageName", "CloseDate"}
+    keys = {"Lead": {"Id", "Email"}, "Contact": {"Id", "Email"}, "Account": {"Id"}, "Opportunity": {"Id", "Name"}}
+    for path in sorted((SAMPLES / "describe").glob("*.json")):
+        content = json.loads(path.read_text("utf-8"))
+        bodies = [pair["response_body"] for pair in content.get("pairs", [content])]
+        body = next(b for b in bodies if isinstance(b, dict) and b.get("fields"))
+        if body["name"] not in required:
+            continue
+        fields = [Field.of(entry) for entry in body["fields"]]
+        standard = {f.name for f in fields if f.required and not f.name.endswith("__c")}
+        assert standard - {"OwnerId"} == required[body["name"]], path.name
+        assert {f.name for f in fields if f.id_lookup and not f.external} >= keys[body["name"]], path.name
+        for found in fields:
+            converter(found)
+            normaliser(found)

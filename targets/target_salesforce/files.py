@@ -25,7 +25,7 @@ _CELLS: Mapping[type, Callable[[Any], str]] = {
     int: str,
     Decimal: "{:f}".format,
 }
-_WRITTEN = re.compile(r'^"([A-Za-z0-9]{15,18})","(true|false)","((?:[^"]|"")*)"[,\r\n]', re.MULTILINE)
+_WRITTEN = re.compile(rb'^"([A-Za-z0-9]{15,18})","(true|false)","((?:[^"]|"")*)"[,\r\n]', re.MULTILINE)
 """how a line of written rows begins where the key comes first. In a quoted cell every quote is doubled, so what stands
 there behind a line feed cannot look like this"""
 Written = tuple[str, str, bool]
@@ -73,14 +73,17 @@ def table(body: bytes, wanted: Sequence[str]) -> Iterator[list[str]]:
 
 def written(body: bytes, key: str, normalise: Callable[[str], str]) -> Iterator[Written]:
     """Read the rows that were written, each with its key as `normalise` writes it."""
-    text = _text(body)
-    first = text[: text.find("\n") + 1].replace('"', "").strip().lower()
-    if not (first + ",").startswith(f"{ID},{CREATED},{key},".lower()):
-        for name, found, made in _cells(text, (key, ID, CREATED)):
+    first = body[: body.find(b"\n") + 1].replace(b'"', b"").strip().lower()
+    if not (first + b",").startswith(f"{ID},{CREATED},{key},".lower().encode()):
+        for name, found, made in _cells(_text(body), (key, ID, CREATED)):
             yield normalise(name), found, made == "true"
         return
-    for found, made, name in _WRITTEN.findall(text):
-        yield normalise(name.replace('""', '"') if '""' in name else name), found, made == "true"
+    # Bytes, and one by one: decoded as a whole, a file with one Chinese name takes twice its size.
+    for line in _WRITTEN.finditer(body):
+        row_id, created, cell = line.group(1, 2, 3)
+        if b'""' in cell:
+            cell = cell.replace(b'""', b'"')
+        yield normalise(cell.decode(errors="replace")), row_id.decode(), created == b"true"
 
 
 def _text(body: bytes) -> str:

@@ -339,6 +339,7 @@ class OpenJobs:
                 refused.append((row, end))
                 continue
             row.attempts = int(isinstance(end, Unknown))
+            row.crowd = int(isinstance(end, Retry) and end.crowded)
             again.append(row)
         if refused:
             self._settlement.refused_by_job(opened, refused)

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
-QUOTED = frozenset({"string", "textarea", "email", "phone", "url", "picklist", "combobox", "id", "reference"})
-"""types whose literals stand in quotes"""
 BARE = frozenset({"int", "double", "currency", "percent", "date"})
+"""types whose literals stand without quotes"""
 _PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
 _ESCAPES = str.maketrans(
     {

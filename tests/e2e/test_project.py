@@ -19,6 +19,7 @@ PLUGINS = [
     ("extractors", "tap-redshift", "tap_warehouse.redshift"),
     ("loaders", "target-hubspot", "target_hubspot.target"),
     ("loaders", "target-intercom", "target_intercom.target"),
+    ("loaders", "target-salesforce", "target_salesforce.target"),
 ]
 
 

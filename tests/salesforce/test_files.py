@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 from contextlib import suppress
 from decimal import Decimal
@@ -64,7 +65,8 @@ def test_the_header_is_the_union_of_the_fields_with_the_key_first() -> None:
     assert header(NAMES) == b'"Key__c","LastName","Score__c"\r\n'
     request = JOBS.encode(job(JobStep.UPLOAD), lambda: JOBS.line(HEAD, row(SYNC, "L-1", Score__c=3)) or b"")
     assert (request.method, request.path) == ("PUT", f"/services/data/v66.0/jobs/ingest/{NUMBER}/batches")
-    assert request.body == b'"Key__c","LastName","Score__c"\r\n"L-1","","3"\r\n'
+    assert gzip.decompress(request.body or b"") == b'"Key__c","LastName","Score__c"\r\n"L-1","","3"\r\n'
+    assert request.headers["Content-Encoding"] == "gzip"
     assert request.headers["Content-Type"].startswith("text/csv")
 
 

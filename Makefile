@@ -62,7 +62,7 @@ sandbox: .venv/ready ## keep a simulated CRM running on http://127.0.0.1:8470
 	  || { echo "make: port 8470 is taken; is a sandbox running already? See http://127.0.0.1:8470/"; exit 1; }
 	@rm -f .penstock/target-*-sandbox.db .penstock/target-*-sandbox.db-wal .penstock/target-*-sandbox.db-shm # it starts empty
 	@echo "contacts at http://127.0.0.1:8470/; all is forgotten at Ctrl-C"
-	@$(BIN)/penstock-sandbox serve --port 8470
+	@$(BIN)/penstock-sandbox serve --port 8470 --org demo/org.json
 
 test: .meltano/ready .venv-bigquery/ready $(FOREIGN) check ## every check and every test
 	@TMPDIR=$(RAM) $(BIN)/python -m pytest -n 2 -q -m "not e2e"

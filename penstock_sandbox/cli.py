@@ -12,6 +12,7 @@ from penstock_sandbox.provenance import BEHAVIOURS, counts
 from penstock_sandbox.server import is_loopback, listen, run
 from penstock_sandbox.settings import Settings
 from penstock_sandbox.tls import make
+from penstock_sandbox.world import World
 
 app = typer.Typer(help="Simulated vendor APIs on loopback.", no_args_is_help=True, add_completion=False)
 
@@ -40,6 +41,9 @@ def serve(
     allow_other_interfaces: Annotated[
         bool, typer.Option("--allow-other-interfaces", help="Let other machines reach it: no password protects it.")
     ] = False,
+    org: Annotated[
+        Path | None, typer.Option(help="A JSON file with what the simulated Salesforce org begins with, such as fields.")
+    ] = None,
     tls: Annotated[
         Path | None, typer.Option(help="Serve over TLS, and put the certificate to trust, ca.pem, into this folder.")
     ] = None,
@@ -50,7 +54,9 @@ def serve(
         raise typer.Exit(2)
     try:
         certificates = None if tls is None else make(tls)
-    except (OSError, RuntimeError) as error:
+        settings = Settings(unlimited=unlimited, latency_ms=latency_ms, org=b"" if org is None else org.read_bytes())
+        World(settings)  # says now what is wrong with the file
+    except (OSError, RuntimeError, ValueError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
     try:
@@ -62,7 +68,7 @@ def serve(
     shown = f"[{host}]" if ":" in host else host
     run(
         sock,
-        Settings(unlimited=unlimited, latency_ms=latency_ms),
+        settings,
         lambda: typer.echo(f"sandbox ready on {'http' if tls is None else 'https'}://{shown}:{bound}"),
         certificates,
     )

@@ -166,6 +166,8 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     history: Literal["full", "keys"] = "full"
     hubspot: HubSpotSettings = msgspec.field(default_factory=HubSpotSettings)
     salesforce: SalesforceSettings = msgspec.field(default_factory=SalesforceSettings)
+    org: bytes = b""
+    """what the simulated org begins with: JSON as `POST /_sandbox/salesforce/seed` takes it; nothing where empty"""
     intercom: IntercomSettings = msgspec.field(default_factory=IntercomSettings)
 
     def patched(self, patch: dict[str, object]) -> "Settings":

@@ -34,6 +34,8 @@ class World:
         self.history = History(full=self.settings.history == "full")
         self.hubspot = Portal(self.settings, self.history)
         self.salesforce = Org(self.settings, self.history, self.clock.now())
+        if self.settings.org:
+            salesforce_plane.seed(self.salesforce, self.settings.org, self.clock.now())
         self.intercom = Workspace(self.settings, self.history, self.clock.now())
         self.requests = 0
         self.routes: Counter[str] = Counter()

@@ -206,7 +206,7 @@ def salesforce() -> list[Result]:
         raise SystemExit("not all leads arrived: no benchmark")
     with served(latency_ms=100) as sandbox:
         by_calls = load(sandbox, some, "some", bulk_above="never")
-    results = "Results|unprocessed"
+    results = r"ingest/\{id\}/\{id\}"
     return [
         median_of("salesforce_bulk_rows_per_cpu_s", alone, "rows", 150_000, 200_000, COMMAND),
         one(

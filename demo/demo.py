@@ -1,4 +1,4 @@
-"""`make demo`: the whole way twice, from raw tables to contacts in a simulated HubSpot, then to Intercom's.
+"""`make demo`: the whole way twice, from raw tables to contacts in a simulated HubSpot, then Intercom and Salesforce.
 
 `make demo WAREHOUSE=postgres` or `snowflake` puts a local server of that kind in the middle; see `warehouses`.
 Everything it makes lies in `.demo/`: the warehouse, the ledger, the logs. The sandbox runs in this process, on a free
@@ -20,6 +20,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from demo import sales
 from demo.warehouses import NAMES, Source, built, serving
 from penstock_sandbox.handle import Sandbox
 from penstock_sandbox.server import running
@@ -70,6 +71,7 @@ def whole_way(sandbox: Sandbox, source: Source) -> int:
         "TARGET_INTERCOM_ACCESS_TOKEN": sandbox.intercom.token,
         "TARGET_INTERCOM_LEDGER_PATH": str(HOME / "intercom.db"),
         "TARGET_INTERCOM_CREATE_ATTRIBUTES": "true",
+        **sales.environment(sandbox, HOME),
         **source.environment,
     }
     console.print(f"A simulated HubSpot listens on {sandbox.hubspot_url}; it has no contacts yet.\n")
@@ -87,7 +89,8 @@ def whole_way(sandbox: Sandbox, source: Source) -> int:
         return 1
     second = report(sandbox, environment)
     code = judge(first, second, sandbox)
-    return code or support(sandbox, source, environment)
+    code = code or support(sandbox, source, environment)
+    return code or source.copy is not None or sales.story(sandbox, environment, meltano, console)
 
 
 def synced(title: str, source: Source, environment: dict[str, str]) -> bool:

@@ -42,7 +42,8 @@ def serve(
         bool, typer.Option("--allow-other-interfaces", help="Let other machines reach it: no password protects it.")
     ] = False,
     org: Annotated[
-        Path | None, typer.Option(help="A JSON file with what the simulated Salesforce org begins with, such as fields.")
+        Path | None,
+        typer.Option(help="A JSON file of fields and records that the simulated Salesforce begins with."),
     ] = None,
     tls: Annotated[
         Path | None, typer.Option(help="Serve over TLS, and put the certificate to trust, ca.pem, into this folder.")

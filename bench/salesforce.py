@@ -30,6 +30,7 @@ from target_salesforce.files import Lines, written
 
 HOME = ROOT / ".bench" / "salesforce"
 MILLION, TENTH, CHANGED, SOME = 1_000_000, 100_000, 1_000, 20_000
+PEER = ROOT / ".venv-foreign" / "drt" / "bin" / "python"
 COMMAND = "make bench B=salesforce"
 NAMES = ("Rivera", "Okafor", "Müller", "Nguyễn", "O'Brien", "渡辺", 'Ann "Bo" Silva', "two\nlines")
 FIELDS = {
@@ -121,6 +122,7 @@ def served(latency_ms: int = 0) -> Iterator[Sandbox]:
             if address is None:
                 raise SystemExit("the sandbox did not start")
             sandbox = Sandbox(address[0])
+            sandbox.configure(history="keys")  # its own notes of every value would take the time of two cores
             sandbox.salesforce.fields("Lead", *CUSTOM)
             yield sandbox
         finally:
@@ -182,6 +184,27 @@ def files_alone(rows: int = 200_000) -> float:
     return rows / spent
 
 
+def peer(sandbox: Sandbox) -> float:
+    """Return the rows per second of the best open peer that installs from a package index: drt-core."""
+    if not PEER.exists():
+        raise SystemExit("drt-core is not installed: run `make .venv-foreign/drt/ready`")
+    rows = ({name: lead(n)[column] for name, column in FIELDS.items()} for n in range(TENTH))
+    file = HOME / "peer.jsonl"
+    file.write_text("".join(json.dumps(row, default=str) + "\n" for row in rows), "utf-8")
+    org = sandbox.salesforce
+    secrets = {
+        "PEER_client_id": org.client_id,
+        "PEER_client_secret": org.client_secret,
+        "PEER_username": org.username,
+        "PEER_password": org.password + org.security_token,
+    }
+    command = [str(PEER), str(ROOT / "bench" / "peer_salesforce.py"), org.url, str(file)]
+    told = json.loads(
+        subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | secrets).stdout
+    )
+    return float(told["delivered"]) / float(told["seconds"])
+
+
 def salesforce() -> list[Result]:
     """Measure all of it."""
     shutil.rmtree(HOME, ignore_errors=True)
@@ -206,6 +229,8 @@ def salesforce() -> list[Result]:
         raise SystemExit("not all leads arrived: no benchmark")
     with served(latency_ms=100) as sandbox:
         by_calls = load(sandbox, some, "some", bulk_above="never")
+    with served() as sandbox:
+        peers = peer(sandbox)
     results = r"ingest/\{id\}/\{id\}"
     return [
         median_of("salesforce_bulk_rows_per_cpu_s", alone, "rows", 150_000, 200_000, COMMAND),
@@ -222,6 +247,14 @@ def salesforce() -> list[Result]:
         one("salesforce_write_calls_per_1000_changed", changed.calls() - startup, "calls", 5),
         one("salesforce_startup_calls", startup, "calls", 20),
         one("salesforce_collections_rows_per_s", SOME / by_calls.seconds, "rows", None, leads=SOME, latency_ms=100),
+        one(
+            "salesforce_ratio_to_best_peer",
+            TENTH / small.seconds / peers,
+            "times",
+            None,
+            leads=TENTH,
+            drt_core_1_2_1_rows_per_s=round(peers),
+        ),
     ]
 
 

@@ -26,6 +26,7 @@ from penstock.relations import RELATING, after, is_linked
 from penstock.settlement import Settlement
 from penstock.steps import made
 
+LOOKS = frozenset({Action.FIND, Action.READ})
 POLL = 0.1
 """seconds after which a row that waits for another one is looked at again"""
 SUSPECT = 3
@@ -56,6 +57,11 @@ def is_another(row: Row) -> bool:
     """Tell whether a row's object is not the one that its links were made for."""
     known = row.known.destination_id if row.known is not None else None
     return bool(row.created) or (known is not None and known != row.destination_id)
+
+
+def _absolve(row: Row) -> None:
+    """Take back what speaks against a row: a request with it was answered."""
+    row.failures = row.strikes = row.apart = 0
 
 
 class Answers:
@@ -169,7 +175,7 @@ class Answers:
                     row.crowd += outcome.crowded
                     ends.later.append((row, outcome.reason, outcome.after))
                 case Unknown():
-                    self._unsure(row, outcome, ends)
+                    self._unsure(batch.action, row, outcome, ends)
                 case _:
                     assert_never(outcome)
         opened.counts["unknown"] += len(ends.doubtful)
@@ -193,6 +199,7 @@ class Answers:
             ends.delivered.append((row, outcome))
             return
         row.attempts = 0
+        _absolve(row)
         row.created = bool(row.created)
         if action not in RELATING:
             row.created |= made(row, outcome)
@@ -200,14 +207,17 @@ class Answers:
         ends.placed.append(row)
 
     def _led_on(self, opened: OpenSync, action: Action, row: Row, outcome: Again, ends: _Ends) -> None:
+        _absolve(row)
         if action is not Action.RESOLVE:
+            row.led += 1
             self._settlement.redirect(opened, row, action, outcome)
             ends.onward.append(row)
         elif self._intake.resolved(opened, row, outcome.destination_id):
             ends.onward.append(row)
 
-    def _unsure(self, row: Row, outcome: Unknown, ends: _Ends) -> None:
+    def _unsure(self, action: Action, row: Row, outcome: Unknown, ends: _Ends) -> None:
         ends.doubtful.append(row)
+        row.doubtful |= action not in RELATING and action not in LOOKS
         row.looked = row.absent = False  # what was known of the object is older than what may have happened
         if outcome.answered and row.attempts >= self._policy.unacknowledged:
             ends.rejected.append((row, Rejected("not_acknowledged", outcome.reason)))

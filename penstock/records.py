@@ -79,6 +79,10 @@ class Row(msgspec.Struct, eq=False):
     created: bool | None = None
     """and has been created by that"""
     attempts: int = 0
+    doubtful: bool = False
+    """a request that writes its object had no answer: it may have been applied"""
+    led: int = 0
+    """answers that said where its object is, or that it is not there"""
     group: int = 0
     """stands for what it has in common with rows that had better not be written beside it; 0: for nothing"""
     crowd: int = 0

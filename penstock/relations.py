@@ -60,7 +60,7 @@ def was_created_by_us(row: Row) -> bool:
     if row.wanted is not Action.CREATE or row.destination_id is None:
         return False
     known = row.known
-    return (known is not None and not known.left) or (row.looked and row.attempts > 0)
+    return (known is not None and not known.left) or (row.looked and row.doubtful)
 
 
 def to_resolve(row: Row) -> Iterator[tuple[int, Link, str]]:

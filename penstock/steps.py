@@ -78,7 +78,7 @@ def must_look(row: Row, request: Action, can: Abilities) -> bool:
 
 def in_doubt(row: Row) -> bool:
     """Tell whether the row may have been applied already, in this run or in one that died."""
-    return row.attempts > 0 or (row.known is not None and not row.known.delivered and not row.known.left)
+    return row.doubtful or (row.known is not None and not row.known.delivered and not row.known.left)
 
 
 def learn(row: Row, asked: Action, outcome: Again) -> None:

@@ -22,6 +22,7 @@ from penstock.opensync import OpenSync
 from penstock.pace import Pace
 from penstock.policy import Policy
 from penstock.records import Again, Batch, Delivered, Destination, Outcome, Rejected, Response, Retry, Row, Unknown
+from penstock.rejects import ALWAYS_FAILS, UNANSWERED
 from penstock.relations import RELATING, after, is_linked
 from penstock.settlement import Settlement
 from penstock.steps import made
@@ -33,8 +34,9 @@ SUSPECT = 3
 """failures of one batch after which its halves are tried apart; attempts of those that other answers call for"""
 STRIKES = 2
 """failures after answers to others that a row needs to be blamed"""
-ALWAYS_FAILS = "always_fails"
 FAILS = "every request with this row has failed, while others were answered"
+MAY_BE = ", and may have been applied"
+SAME_OBJECT = "duplicate_object"
 NO_ID = Rejected("no_id", "the destination did not tell the id of the object, so it cannot be linked")
 
 
@@ -210,6 +212,14 @@ class Answers:
         _absolve(row)
         if action is not Action.RESOLVE:
             row.led += 1
+            other = self._intake.holder(opened, row, outcome.destination_id)
+            if other is not None:
+                opened.excused += 1
+                opened.contested.add(other)
+                ends.rejected.append(
+                    (row, Rejected(SAME_OBJECT, f"the row {other} of this sync already has this object"))
+                )
+                return
             self._settlement.redirect(opened, row, action, outcome)
             ends.onward.append(row)
         elif self._intake.resolved(opened, row, outcome.destination_id):
@@ -262,6 +272,8 @@ class Answers:
     def _is_worn(self, row: Row, failed: bool, *, alone: bool) -> bool:
         """Tell whether enough has failed that a batch is to be halved; of a row alone, that it is to be refused."""
         most = self._policy.retry.attempts
+        if row.suspect and failed and alone:
+            return True  # it stands refused for that already
         if not row.apart:
             return row.attempts >= most or (failed and not alone and row.failures >= SUSPECT)
         if alone:
@@ -276,9 +288,11 @@ class Answers:
         if self.stopped is not None:
             return
         if len(rows) == 1:
-            self._settlement.rejected(
-                opened, [(rows[0], Rejected(ALWAYS_FAILS, f"{FAILS}; last: {reason}"))], "rejected"
-            )
+            [row] = rows
+            unsure = row.doubtful and row.action not in opened.can.keyed
+            code = UNANSWERED if unsure and row.action is Action.APPEND else ALWAYS_FAILS
+            told = f"{FAILS}{MAY_BE if unsure else ''}; last: {reason}"
+            self._settlement.rejected(opened, [(row, Rejected(code, told))], "rejected")
             self.judge(opened)
             return
         opened.counts["batches_halved"] += 1

@@ -45,6 +45,8 @@ class Intake:
         """rows that wait for others to come to their end"""
         self._limits = destination.limits
         self._sparse = Sparse(ledger)
+        self._holders: dict[tuple[int, str], str] = {}
+        """rows that were led to an object in this run"""
         self.members = Members(ledger)
         self._parents = Parents(ledger, lanes)
         self._ledger = ledger
@@ -254,6 +256,8 @@ class Intake:
                 opened.contested |= others
             else:
                 row.wanted = want(row)
+                if self._ledger.rejects.suspects(opened.number, row.key):
+                    row.suspect, row.apart = True, id(row)  # it takes no other row along when it fails again
                 free.append(row)
         if invalid:
             self._settlement.rejected(opened, invalid, "invalid")
@@ -321,6 +325,19 @@ class Intake:
         self._parents.learn(opened.sync.links[row.link], row.other, other)
         row.others[row.link, row.other] = other
         return True
+
+    def holder(self, opened: OpenSync, row: Row, destination_id: str | None) -> str | None:
+        """Return which other row of the sync has the object that a row was led to; the row has it from now on if none.
+
+        Two rows of one object would overwrite each other for ever. Memberships may share one.
+        """
+        if destination_id is None or opened.can.members:
+            return None
+        found = self._holders.get((opened.number, destination_id)) or self._ledger.holder(opened.number, destination_id)
+        if found is not None and found != row.key:
+            return found
+        self._holders[opened.number, destination_id] = row.key
+        return None
 
     def _without(self, opened: OpenSync, row: Row, at: int, value: str) -> bool:
         """Do what the link says where there is no other object: leave the link out, or refuse the row."""

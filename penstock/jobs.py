@@ -28,6 +28,8 @@ from penstock.settlement import Settlement
 
 LOOKS = 4
 """times that a job is looked for before it is believed not to be there"""
+GATHERING = frozenset({JobStep.CREATE, JobStep.UPLOAD})
+"""steps before the destination has begun to work on the rows: they may as well go by requests"""
 LOOKING = frozenset({JobStep.FIND, JobStep.POLL, JobStep.RESULTS})
 """steps whose answer may not know of the job yet: it can be read from another server than the one it was made on"""
 log = logging.getLogger("penstock")
@@ -198,6 +200,11 @@ class OpenJobs:
         job.attempts += 1
         policy = self._policy.retry
         why = self._pace.failed(self.now) or policy.absurd([after])
+        if why is None and job.attempts >= policy.attempts and job.job.step in GATHERING and not job.adopted:
+            log.warning("stream %s: job %s cannot be made: %s", job.opened.sync.stream, job.job.name, reason)
+            job.opened.bulk_above = None  # others would fare no better
+            self._end(job, Unknown(reason) if lost else Retry(reason))
+            return
         if why is None and job.attempts >= policy.attempts:
             why = Fault(
                 f"stream {job.opened.sync.stream}: no success in {policy.attempts} attempts to {job.job.step.value} "

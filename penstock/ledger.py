@@ -134,6 +134,13 @@ class Ledger:
         )
         return dict(self._store.select_in(sql, (sync,), keys))
 
+    def holder(self, sync: int, destination_id: str) -> str | None:
+        """Return the row key that an object is known by; None where no row that has not left has it."""
+        hint = self._store.db.hint("records_id")
+        sql = f"select row_key from records{hint} where sync=? and destination_id=? and left_at is null"  # noqa: S608
+        found = self._store.rows(sql, (sync, destination_id))
+        return str(found[0][0]) if found else None
+
     def fingerprints(self, sync: int, keys: Sequence[RowKey]) -> dict[str, tuple[bytes | None, bytes | None, int]]:
         """Return fingerprint, source mark and number of present rows: the question asked of every record there is."""
         sql = (

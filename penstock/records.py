@@ -91,6 +91,8 @@ class Row(msgspec.Struct, eq=False):
     """requests with it that have failed"""
     strikes: int = 0
     """those of them before which another request was answered"""
+    suspect: bool = False
+    """it stands refused because requests with it fail"""
     apart: int = 0
     """travels with none but rows of the same number: the requests that had it have failed again and again"""
     identities: tuple[str, ...] = ()

@@ -15,6 +15,10 @@ from penstock.store import Store
 from penstock.tables import Refused, as_json, as_text
 
 DAY = 86_400.0
+ALWAYS_FAILS = "always_fails"
+"""the code of a row with which every request fails; see ADR 15"""
+UNANSWERED = "unanswered"
+"""the same of one that may have been applied each time, with no key to tell: only a person lets it be tried again"""
 PARK_AFTER = 14 * DAY
 REPLAY = 500
 """rejects that are read for their replay together"""
@@ -25,6 +29,8 @@ class _Kept(NamedTuple):
     attempts: int
     first_at: float
     next_at: float | None
+    suspect: bool = False
+    """requests with it fail, and nothing but that speaks against it"""
 
 
 class Rejects:
@@ -42,9 +48,9 @@ class Rejects:
         """Learn which rows of a sync have rejects."""
         self._met[sync] = set()
         self._kept[sync] = {
-            str(key): _Kept(bytes(mark or b""), attempts, first_at, next_at)
-            for key, mark, attempts, first_at, next_at in self._store.each(
-                "select row_key, mark, attempts, first_at, next_at from rejects where sync=?", (sync,)
+            str(key): _Kept(bytes(mark or b""), attempts, first_at, next_at, code in (ALWAYS_FAILS, UNANSWERED))
+            for key, mark, attempts, first_at, next_at, code in self._store.each(
+                "select row_key, mark, attempts, first_at, next_at, code from rejects where sync=?", (sync,)
             )
         }
 
@@ -59,6 +65,11 @@ class Rejects:
     def holds(self, sync: int, key: str) -> bool:
         """Tell whether a row stands refused."""
         return key in self._kept[sync]
+
+    def suspects(self, sync: int, key: str) -> bool:
+        """Tell whether a row stands refused because requests with it fail."""
+        kept = self._kept[sync].get(key)
+        return kept is not None and kept.suspect
 
     def record(self, sync: int, key: str) -> bytes:
         """Return the source record of a row that stands refused."""
@@ -86,9 +97,11 @@ class Rejects:
                 kept = before._replace(attempts=before.attempts + 1, next_at=self._next(kind, before.first_at, now))
             else:
                 kept = _Kept(mark, 1, now, now)
-            self._kept[sync][key] = kept
+            if code == UNANSWERED:
+                kept = kept._replace(next_at=None)
+            self._kept[sync][key] = kept._replace(suspect=code in (ALWAYS_FAILS, UNANSWERED))
             why = (as_text(code), None if field is None else as_text(field), as_text(message))
-            values.append((sync, key, kind, *why, as_json(record), *kept, now, run))  # in the columns' order
+            values.append((sync, key, kind, *why, as_json(record), *kept[:4], now, run))  # in the columns' order
         self._store.many(
             "insert into rejects(sync, row_key, kind, code, field, message, record,"
             " mark, attempts, first_at, next_at, last_at, run)"

@@ -13,10 +13,11 @@ from penstock.batching import Lanes
 from penstock.checkpoint import Checkpoint, Epoch
 from penstock.joblog import Entry
 from penstock.ledger import Ledger
+from penstock.linked import Entry as LinkEntry
 from penstock.modes import REMOVALS, Action, Sync
 from penstock.opensync import OpenSync, mark_of
 from penstock.records import Abilities, Again, Batch, Delivered, Rejected, Row, RowKey
-from penstock.relations import related
+from penstock.relations import links_inline, related
 from penstock.staging import Stage
 from penstock.steps import learn, made
 
@@ -125,6 +126,7 @@ class Settlement:
         """End rows that the destination took."""
         settled: list[Row] = []
         gone: list[RowKey] = []
+        self._inline(opened, [row for row, _ in rows if not row.removed and links_inline(row)])
         for row, outcome in rows:
             if row.removed:
                 gone.append(row.key)
@@ -189,6 +191,21 @@ class Settlement:
                 opened.number, [(r.key, r.match, r.fingerprint, r.source_mark, r.destination_id) for r in rows]
             )
             self._replaced([(_known_id(row), row.destination_id) for row in rows])
+
+    def _inline(self, opened: OpenSync, rows: Sequence[Row]) -> None:
+        """Remember what the fields of objects name, so that it is known whom it concerns when that is made anew."""
+        new: list[LinkEntry] = []
+        old: list[LinkEntry] = []
+        for row in rows:
+            spoken = [link.name for link, values in zip(row.sync.links, row.links, strict=False) if values is not None]
+            named = {(row.sync.links[at].name, other) for (at, _), other in row.others.items() if other is not None}
+            new += [(row.key, *entry) for entry in named if not row.linked.get(entry)]
+            old += [(row.key, *entry) for entry in row.linked if entry[0] in spoken and entry not in named]
+        if new:
+            self._ledger.links.intend(opened.number, new)
+            self._ledger.links.made(opened.number, new)
+        if old:
+            self._ledger.links.gone(opened.number, old)
 
     def _replaced(self, ids: Iterable[tuple[str | None, str | None]]) -> None:
         """Take it that objects (old id, new id) are others than they were; links to the old ones went with them.

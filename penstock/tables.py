@@ -17,6 +17,7 @@ create table if not exists records(
   match_value text, fingerprint blob, source_mark blob, destination_id text, delivered_at real, left_at real,
   primary key(sync, row_key)) without rowid;
 create index if not exists records_match on records(sync, match_value);
+create index if not exists records_id on records(sync, destination_id);
 create table if not exists rejects(
   sync integer not null, row_key text not null, kind text not null, code text not null, field text,
   message text not null, record blob not null, attempts integer not null default 1,
@@ -56,7 +57,7 @@ UPGRADES = {
     ),
     2: (),  # the table of links, which is made with the others
     3: (),  # those of jobs
-    4: (),  # the index of links by the other object
+    4: (),  # indexes: links by the other object, records by their id
 }
 """what brings a ledger from one version of the schema to the next"""
 

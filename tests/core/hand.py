@@ -47,7 +47,8 @@ class HandSender:
         request = self.open.pop(ticket)
         if isinstance(answer, str):
             rows = json.loads(request.body or b"[]")
-            outcomes = [{"outcome": answer, "id": str(n + 1), "created": True} for n in range(len(rows))]
+            first = 101 if answer == "found" else 1  # an object of its own, not one that another row was given
+            outcomes = [{"outcome": answer, "id": str(n + first), "created": True} for n in range(len(rows))]
             answer = Response(200, {}, json.dumps(outcomes).encode())
         self._answers.append((ticket, answer))
 

@@ -129,3 +129,15 @@ def test_no_tracked_file_is_a_secret_or_a_database() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=False, capture_output=True, text=True)
     names = listed.stdout.splitlines()
     assert not [n for n in names if n.endswith((".env", ".db", ".duckdb", ".sqlite"))]
+
+
+def test_every_code_of_a_refusal_is_in_the_documents() -> None:
+    page = (ROOT / "docs" / "syncs.md").read_text("utf-8")
+    made = r'(?:InvalidRecord|Rejected)\(\s*"([a-z_]+)"'
+    named = r'^[A-Z_]+ = "([a-z_]+)"\n"""the (?:code|same) of'
+    literal = re.compile(f"{made}|{named}", re.MULTILINE)
+        r'(?:InvalidRecord|Rejected)\(\s*"([a-z_]+)"|^(?:[A-Z_]+) = "([a-z_]+)"\n"""the (?:code|same) of', re.MULTILINE
+    )
+    found = {a or b for file in (ROOT / "penstock").glob("*.py") for a, b in literal.findall(file.read_text("utf-8"))}
+    assert {"always_fails", "no_other", "value", "null_key"} <= found
+    assert {code for code in found if f"`{code}`" not in page} == set()

@@ -72,7 +72,8 @@ def must_look(row: Row, request: Action, can: Abilities) -> bool:
     if row.former or request not in can.by_match:
         return True
     if request is Action.CREATE:
-        return request not in can.keyed and in_doubt(row)
+        # An attempt that surely changed nothing may have been refused because something is there already.
+        return request not in can.keyed and (in_doubt(row) or row.attempts > 0)
     return bool(row.sync.created_only or row.sync.empty_only) and not row.removed
 
 

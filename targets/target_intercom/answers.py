@@ -11,7 +11,7 @@ from target_intercom import codes
 from target_intercom.refusals import refusal
 
 LOOKS = 3
-"""times that one row is sent before an answer that leads nowhere is taken at its word"""
+"""times that answers lead one row on before the next that would is taken at its word"""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
 GONE = frozenset({"not_found", "company_not_found"})
 OTHER = Unknown("the answer is about another record, or about none", answered=True)

@@ -98,7 +98,9 @@ class Intercom:
         what, _, name = _SINGULAR.get(sync.object, sync.object).partition(":")
         ask = self._versioned(ask)
         if what in ("event", "events", "notes") and bool(name) == (what == "event"):
-            links = self._links(sync, "")
+            links, mistakes = self._links(sync, "")
+            if mistakes:
+                raise Misconfigured(mistakes)
             if what == "notes":
                 form = appended.note_form(sync, columns, links)
                 self._plans[sync.stream] = appended.Notes()
@@ -124,13 +126,17 @@ class Intercom:
     def _contact_form(
         self, sync: Sync, columns: Mapping[str, Json] | None, key_properties: Sequence[str], ask: Ask
     ) -> Form:
-        form = self._object_form(sync, CONTACT, columns, key_properties, ask)
-        match, role = str(form.match), form.fields.get("role")
+        links, mistakes = self._links(sync, CONTACTS)
+        role = fields_of(sync, columns).get("role")
         lead = role is not None and role.constant != "user"
-        if lead and match == "external_id":
-            raise Misconfigured(
-                f"sync {sync.stream}: leads have no external_id of yours; match them by email, or by Intercom's id"
+        match = match_of(sync, columns, key_properties, MATCHES[CONTACT][0])
+        if role is not None and lead and match == "external_id":
+            maybe = f"a role from a column ({role.column}) may be lead, and " if role.column else ""
+            mistakes.append(
+                f"sync {sync.stream}: {maybe}leads have no external_id of yours; match them by email, or by "
+                "Intercom's id"
             )
+        form = self._object_form(sync, CONTACT, columns, key_properties, ask, mistakes)
         self._plans[sync.stream] = Contacts(
             match,
             verifies=len({"external_id", "email"} & set(form.fields)) > 1,
@@ -138,7 +144,6 @@ class Intercom:
             unarchives=self._options.unarchive or sync.strategy.removed is Action.ARCHIVE,
             deletes=self._options.permanent_delete,
         )
-        links = self._links(sync, CONTACTS)
         return replace(form, object=CONTACTS, links=links, abilities=_contact_abilities(match, lead=lead))
 
     def _company_form(
@@ -150,7 +155,8 @@ class Intercom:
                 f"sync {sync.stream}: Intercom cannot archive companies; `removed: delete`, or `mode: delete`, with "
                 "the setting `permanent_delete: true` deletes them for good"
             )
-        form = self._object_form(sync, COMPANY, columns, key_properties, ask)
+        links, mistakes = self._links(sync, COMPANIES)
+        form = self._object_form(sync, COMPANY, columns, key_properties, ask, mistakes)
         by_id = form.match == "id"
         self._plans[sync.stream] = Companies(str(form.match))
         able = _WRITES - {Action.RESOLVE} - (frozenset() if deletes else {Action.DELETE})
@@ -160,17 +166,26 @@ class Intercom:
             frozenset({Action.UPDATE, Action.DELETE, Action.FIND} if by_id else {Action.UPSERT, Action.FIND}),
             after_look=frozenset() if by_id else frozenset({Action.CREATE}),
         )
-        return replace(form, object=COMPANIES, links=self._links(sync, COMPANIES), abilities=abilities)
+        return replace(form, object=COMPANIES, links=links, abilities=abilities)
 
     def _object_form(
-        self, sync: Sync, model: str, columns: Mapping[str, Json] | None, key_properties: Sequence[str], ask: Ask
+        self,
+        sync: Sync,
+        model: str,
+        columns: Mapping[str, Json] | None,
+        key_properties: Sequence[str],
+        ask: Ask,
+        others: Sequence[str],
     ) -> Form:
-        """Check what contacts and companies have in common: fields, attributes, the match."""
+        """Check what contacts and companies have in common: fields, attributes, the match.
+
+        Raises Misconfigured with every mistake, the `others` that were found already too.
+        """
         at, creates = f"sync {sync.stream}", self._options.create_attributes
         fields = fields_of(sync, columns)
         match = match_of(sync, columns, key_properties, MATCHES[model][0])
         found = self._attributes.converters(at, model, fields, ask, creates=creates)
-        mistakes = [*found.mistakes, *constant_mistakes(at, fields, found.convert)]
+        mistakes = [*found.mistakes, *others, *constant_mistakes(at, fields, found.convert)]
         if sync.match or columns is not None:
             mistakes += _match_mistakes(at, model, match, fields)
         if mistakes:
@@ -190,8 +205,8 @@ class Intercom:
             note=Shape.of(model).note(fields, sync.nulls, match),
         )
 
-    def _links(self, sync: Sync, whose: str) -> Mapping[str, Convert]:
-        """Resolve a sync's links. Raises Misconfigured with every mistake."""
+    def _links(self, sync: Sync, whose: str) -> tuple[Mapping[str, Convert], list[str]]:
+        """Resolve a sync's links; name what is wrong with them."""
         mistakes: list[str] = []
         convert: dict[str, Convert] = {}
         for n, link in enumerate(sync.links):
@@ -200,9 +215,7 @@ class Intercom:
                 mistakes.append(found)
             else:
                 self._relations[sync.stream, n], convert[link.name] = found
-        if mistakes:
-            raise Misconfigured(mistakes)
-        return convert
+        return convert, mistakes
 
     # -- requests and answers ---------------------------------------------------------------------------------
 
@@ -233,14 +246,16 @@ class Intercom:
 def _contact_abilities(match: str, *, lead: bool) -> Abilities:
     """Return what can be done with contacts that are found by a field.
 
-    Several leads may share an e-mail address, so nothing stops a second one: they are looked for first.
+    Several leads may share an e-mail address, so nothing stops a second one: they are looked for first. Users are
+    refused one that another user has, as far as is known, but Intercom's staff says that it is not unique: a creation
+    that may be made twice is counted as such.
     """
     able = _WRITES | {Action.ARCHIVE}
     if match == "id":
         return Abilities(able - _MAKES, able, able - _MAKES - RELATING - {Action.READ})
     if lead:
         return Abilities(able, able - _MAKES, frozenset({Action.FIND}), after_look=_MAKES)
-    return Abilities(able, able - {Action.CREATE}, _MAKES | {Action.FIND})
+    return Abilities(able, able - (_MAKES if match == "email" else {Action.CREATE}), _MAKES | {Action.FIND})
 
 
 def _match_mistakes(at: str, model: str, match: str, fields: Mapping[str, FieldRule]) -> list[str]:

@@ -31,9 +31,13 @@ SENTENCES: Mapping[str, str] = {
     "contact_company_limit_exceeded": "the contact is in 1,000 companies already, the most that there can be",
     "action_forbidden": "Intercom forbids this for the record",
 }
+INVALID = "parameter_invalid"
+REFUSED_EMAIL = "Intercom does not accept the e-mail address"
 _CODE = re.compile(r"[a-z][a-z0-9_]{1,59}").fullmatch
 _NAME = re.compile(r"[A-Za-z0-9_.$ -]{1,100}").fullmatch
 """what a code and a name look like; anything else in their place may be a record's value and is not repeated"""
+_IS_FIELD = re.compile(r"(?i)^(?:the )?(email|external_id|role|phone|avatar|owner)\b").match
+"""how a message begins that is about one of Intercom's own fields; a value may stand behind it, never in its place"""
 _ID = re.compile(r"\bid=([0-9a-f]{24})\b")
 _UNDEFINED = re.compile(r"Custom attribute '([^']{1,190})' does not exist")
 
@@ -67,8 +71,17 @@ def reason(body: Body) -> Reason:
     error: Body = next(iter(errors(body)), {})
     found, field = error.get("code"), error.get("field")
     code = found if isinstance(found, str) and _CODE(found) else "unknown"
-    name = field if isinstance(field, str) and _NAME(field) else None
-    return Reason(code, SENTENCES.get(code, f"Intercom refused it with code {code}"), name)
+    name = field if isinstance(field, str) and _NAME(field) else _field_of(str(error.get("message")))
+    sentence = SENTENCES.get(code, f"Intercom refused it with code {code}")
+    if code == INVALID and name is not None:
+        sentence = REFUSED_EMAIL if name == "email" else f"Intercom does not take the value of {name}"
+    return Reason(code, sentence, name)
+
+
+def _field_of(message: str) -> str | None:
+    """Return the field that a message begins with: not every error has a field of its own."""
+    found = _IS_FIELD(message)
+    return None if found is None else {"owner": "owner_id"}.get(found[1].lower(), found[1].lower())
 
 
 def undefined_attribute(body: Body) -> str | None:

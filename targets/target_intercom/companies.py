@@ -78,7 +78,7 @@ class Companies:
     def _absent(row: Row, action: Action) -> Outcome:
         if action in REMOVALS:
             return Delivered()
-        if action is Action.FIND or row.attempts < LOOKS:
+        if action is Action.FIND or row.led < LOOKS:
             return Again(None, "the company is not there")
         return Rejected("company_not_found", codes.SENTENCES["company_not_found"])
 

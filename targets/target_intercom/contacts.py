@@ -144,9 +144,9 @@ class Contacts:
         if not codes.errors(body):
             raise refusal(response, batch)
         contact, archived = codes.existing(body)
-        spent = row.attempts >= LOOKS
+        spent = row.led >= LOOKS
         if batch.action is Action.CREATE:
-            if not (row.absent or spent):
+            if not row.absent:
                 return Retry("something is there already: it is looked for before the next attempt", 0.0)
             return Again(contact, "it exists") if contact and self.match == "email" else NOT_OURS
         if batch.action is not Action.UPSERT or spent:
@@ -236,7 +236,7 @@ def marked(row: Row) -> tuple[str, str]:
 def _absent(row: Row, action: Action) -> Outcome:
     if action in REMOVALS:
         return Delivered()
-    if row.attempts < LOOKS:
+    if row.led < LOOKS:
         return Again(None, "the contact is not there")
     return Rejected("not_found", codes.SENTENCES["not_found"])
 

@@ -144,7 +144,7 @@ def _gone(response: Response, batch: Batch) -> Outcome:
     if batch.action is Action.UNLINK:
         return Delivered()
     own = "company_not_found" in codes.code_names(body) if batch.sync.object in _COMPANY else codes.names_contact(body)
-    if own and row.attempts < LOOKS:
+    if own and row.led < LOOKS:
         return Again(None, "the record is not there")
     return Rejected(why.code, why.message, f"associate {batch.link.name}", partly=True)
 

@@ -93,22 +93,22 @@ def test_a_lead_is_not_made_one_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("match", "attempts", "message", "expected"),
+    ("match", "message", "expected"),
     [
-        ("external_id", 1, EXISTS, Again(f"taken:{ONE}", "it exists under this id")),
-        ("email", 1, EXISTS, Again(f"same:{ONE}", "it exists, and others may with the same e-mail")),
-        ("external_id", 1, "no id", Again("nameless:", "it exists, nobody says where")),
+        ("external_id", EXISTS, Again(f"taken:{ONE}", "it exists under this id")),
+        ("email", EXISTS, Again(f"same:{ONE}", "it exists, and others may with the same e-mail")),
+        ("external_id", "no id", Again("nameless:", "it exists, nobody says where")),
     ],
 )
-def test_a_conflict_leads_on(match: str, attempts: int, message: str, expected: Again) -> None:
+def test_a_conflict_leads_on_however_often_the_row_was_sent(match: str, message: str, expected: Again) -> None:
     a_row = row(sync(match=match))
-    a_row.attempts = attempts
+    a_row.attempts = 7
     assert became(Action.UPSERT, a_row, answer(409, error("conflict", message))) == expected
 
 
 def test_a_conflict_that_stays_is_a_reject() -> None:
     a_row = row(PEOPLE)
-    a_row.attempts = 3
+    a_row.led = 3
     outcome = became(Action.UPSERT, a_row, answer(409, error("conflict", EXISTS)))
     assert isinstance(outcome, Rejected)
     changed = became(Action.UPDATE, row(PEOPLE, contact_id=ONE), answer(409, error("conflict", EXISTS)))
@@ -135,8 +135,9 @@ def test_who_is_in_the_way_is_looked_at(theirs: str | None, expected: Again | No
 
 def test_a_contact_that_is_gone_is_forgotten_a_few_times() -> None:
     a_row = row(PEOPLE, contact_id=ONE)
+    a_row.attempts = 7
     assert became(Action.UPDATE, a_row, answer(404, GONE)) == Again(None, "the contact is not there")
-    a_row.attempts = 3
+    a_row.led = 3
     assert isinstance(became(Action.UPDATE, a_row, answer(404, GONE)), Rejected)
 
 
@@ -170,6 +171,56 @@ def test_users_count_before_leads_and_the_newest_where_that_is_allowed() -> None
     several = answer(200, {"type": "list", "data": [user, {**lead, "role": "user"}]})
     assert isinstance(became(Action.FIND, row(by_email, "a@b.c"), several), Rejected)
     assert became(Action.FIND, row(by_email, "a@b.c"), several, newest=True) == Again(TWO, "the contact was found")
+
+
+@pytest.mark.parametrize(
+    ("match", "counted"), [("external_id", False), ("email", True)], ids=["by external_id", "by email"]
+)
+def test_what_a_lost_creation_may_do_twice_is_counted(match: str, counted: bool) -> None:
+    _, form = intercom(sync(match=match))
+    assert form.abilities is not None
+    assert (Action.UPSERT not in form.abilities.keyed) is counted
+
+
+@pytest.mark.parametrize(
+    ("said", "message", "field"),
+    [
+        (error("parameter_invalid", field="email"), "Intercom does not accept the e-mail address", "email"),
+        (
+            error("parameter_invalid", "Email is not a valid email address"),
+            "Intercom does not accept the e-mail address",
+            "email",
+        ),
+        (
+            error("parameter_invalid", "The owner specified is not a member of the workspace"),
+            "Intercom does not take the value of owner_id",
+            "owner_id",
+        ),
+        (error("parameter_invalid", field="seats"), "Intercom does not take the value of seats", "seats"),
+        (error("parameter_invalid", "zanzibar@example.com is odd"), "Intercom does not take one of the values", None),
+        (error("type_mismatch", field="seats"), "a value is not of the attribute's type", "seats"),
+    ],
+)
+def test_a_refusal_names_the_field_that_intercom_names(said: dict[str, Any], message: str, field: str | None) -> None:
+    destination, _ = intercom(PEOPLE)
+    with pytest.raises(BatchRefused) as refused:
+        destination.decode(answer(400, said), batch(Action.UPSERT, row(PEOPLE)))
+    assert (refused.value.message, refused.value.field) == (f"{message} (status 400)", field)
+
+
+def test_all_that_is_wrong_with_a_sync_is_told_at_once() -> None:
+    fields = {"external_id": FieldRule("id"), "role": FieldRule("kind"), "nmae": FieldRule("name")}
+    wrong = sync(fields=fields, links=(Link("subscriptions", "s", label="maybe"), Link("tags", "t", match="x")))
+    with pytest.raises(Misconfigured) as told:
+        intercom(wrong)
+    mistakes = " ".join(told.value.mistakes)
+    for word in (
+        "a role from a column (kind) may be lead, and leads have no external_id",
+        "label must be opt_in or opt_out",
+        "leave match and sync out",
+        "no attribute 'nmae'",
+    ):
+        assert word in mistakes
 
 
 # -- companies and what ties them --------------------------------------------------------------------------

@@ -108,7 +108,7 @@ class Answers:
         """Turn one answer into one outcome per row, and see to each."""
         if isinstance(answer, NoAnswer):
             outcome: Outcome = Unknown(answer.reason) if answer.sent else Retry(answer.reason)
-            self._failed(batch)
+            self._failed(batch, answer.reason)
             self._conclude(opened, batch, [outcome] * len(batch.rows))
             return
         try:
@@ -129,7 +129,7 @@ class Answers:
         if isinstance(refusal, BatchRefused):
             self._pace.succeed()
         elif not isinstance(refusal, Throttled):
-            self._failed(batch)
+            self._failed(batch, str(refusal))
         if isinstance(refusal, BatchRefused) and len(batch.rows) > 1:
             self._settlement.close_intent(opened, batch, [])
             opened.counts["batches_halved"] += 1
@@ -154,8 +154,8 @@ class Answers:
         self._out_of_attempts(opened, batch.rows, str(refusal))  # which is nobody's fault in particular
         return Retry(str(refusal), after)
 
-    def _failed(self, batch: Batch) -> None:
-        fault = self._pace.failed(self.now, batch.rows)
+    def _failed(self, batch: Batch, reason: str) -> None:
+        fault = self._pace.failed(self.now, batch.rows, reason)
         batch.failed = True
         for row in batch.rows:
             row.failures += 1

@@ -55,6 +55,15 @@ SANDBOX = "sandbox-"
 """what credentials of a simulated destination begin with; a real one must not go to what listens on this machine"""
 
 
+def needed(setting: str, plugin: str) -> str:
+    """Say that a setting is missing, and where a Meltano project has it; its value there is often a variable."""
+    variable = f"{plugin}_{setting}".upper().replace("-", "_")
+    return (
+        f"setting {setting}: is required ({setting} of {plugin} in meltano.yml, with the variable of .env that it may "
+        f"name; or environment variable {variable})"
+    )
+
+
 def check_credential(setting: str, variable: str, value: str, url: str, vendor: str) -> None:
     """Raise Misconfigured for a credential that cannot be one, or that must not go to the sandbox at `url`."""
     if not value or not all("!" <= c <= "~" for c in value):
@@ -66,7 +75,7 @@ def check_credential(setting: str, variable: str, value: str, url: str, vendor: 
         raise Misconfigured(
             f"setting {setting}: is no sandbox {setting}, but api_url is a sandbox on this machine; "
             "it was not sent there",
-            f"for {vendor} itself leave api_url out; for the sandbox use a {setting} that begins with {SANDBOX}",
+            f"for {vendor} itself leave api_url out; for the sandbox use one that begins with {SANDBOX}",
         )
 
 

@@ -90,11 +90,14 @@ def rejects(
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
     show_record: Annotated[bool, typer.Option("--record", help="With --json: the source record too.")] = False,
 ) -> None:
-    """List rows that were refused, with the reason. `invalid` was refused by us, `rejected` by the destination."""
+    """List rows that were refused, with the reason. `invalid` was refused by us, `rejected` by the destination.
+
+    With `--json --record` each comes with its source record.
+    """
     if show_record and not as_json:
         raise typer.BadParameter("goes with --json only", param_hint="--record")
     if stream is not None:
-        _check_stream(ledger, stream)
+        check_stream(ledger, stream)
     found = _found(ledger, _REJECTS, {"stream": stream, "limit": limit})
     if as_json:
         for name, row in found:
@@ -115,7 +118,8 @@ def rejects(
         typer.echo("no rejects")
 
 
-def _check_stream(ledger: str | None, stream: str) -> None:
+def check_stream(ledger: str | None, stream: str) -> None:
+    """End with the streams that there are, where the ledgers have none of this name."""
     known = {row["stream"]: None for _, row in _found(ledger, "select stream from syncs order by stream", {})}
     if stream not in known:
         fail(f"no stream is named {stream}; there is {', '.join(known) or 'none yet'}", NOT_THERE)

@@ -24,6 +24,11 @@ COUNTERS = ("read", "swept", "replayed", *ENDS, "left")
 """the counters of a stream, in the order in which people want to read them; others follow in alphabetical order"""
 
 
+def some(number: int, thing: str) -> str:
+    """Write how many there are of something, for people."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
 def told(counts: Mapping[str, int]) -> str:
     """Write a stream's counters for people; those that are 0 are left out."""
     order = [*COUNTERS, *sorted(set(counts) - set(COUNTERS))]

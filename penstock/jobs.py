@@ -199,7 +199,7 @@ class OpenJobs:
             raise AssertionError("a job without a target that knows jobs")
         job.attempts += 1
         policy = self._policy.retry
-        why = self._pace.failed(self.now) or policy.absurd([after])
+        why = self._pace.failed(self.now, reason=reason) or policy.absurd([after])
         if why is None and job.attempts >= policy.attempts and job.job.step in GATHERING and not job.adopted:
             log.warning("stream %s: job %s cannot be made: %s", job.opened.sync.stream, job.job.name, reason)
             job.opened.bulk_above = None  # others would fare no better

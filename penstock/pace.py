@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from random import Random
 
 from penstock.budget import Book, Budget
+from penstock.counters import some
 from penstock.errors import Fault, Throttled
 from penstock.policy import Policy
 from penstock.records import Gauge, Kind, Limits, Row
@@ -45,6 +46,7 @@ class Pace:
         self._down_at = 0.0
         self._down_in_a_row = 0
         self._throttled_in_a_row = 0
+        self._last_failure = ""
         self._held_back_since: float | None = None
 
     def ready_at(self, now: float, kinds: Collection[Kind] = ()) -> float:
@@ -163,13 +165,26 @@ class Pace:
             _excuse(rows)
         return wait
 
-    def failed(self, now: float, rows: Sequence[Row] = ()) -> Fault | None:
+    @property
+    def trouble(self) -> str:
+        """Say why nothing moves, while every request fails; nothing where one was answered after the last failure."""
+        failed = self.patience.in_a_row
+        if not failed:
+            return ""
+        return f"{self._whom}: {some(failed, 'request')} in a row failed; last: {self._last_failure}"
+
+    @property
+    def _whom(self) -> str:
+        return f"the destination ({self._policy.host})" if self._policy.host else "the destination"
+
+    def failed(self, now: float, rows: Sequence[Row] = (), reason: str = "") -> Fault | None:
         """Note a failure: no answer, or one that says nothing. Returns why the run must end, if it must.
 
         A destination that is down gets one request at a time, later each time. It fails every request then, which
         says nothing against these rows, so their own budget is not charged.
         """
         spent = self.patience.failed(now)
+        self._last_failure = reason or "unknown"
         if self.patience.in_a_row > BLIPS and self._answer.at >= self._down_at:
             self._down_in_a_row += 1
             self._down_at = now
@@ -179,7 +194,7 @@ class Pace:
         if spent is None:
             return None
         return Fault(
-            f"the destination fails too often: {spent}",
+            f"{self._whom} fails too often: {spent}; last: {self._last_failure}",
             "the rows concerned were not acknowledged; run again when the destination answers",
         )
 

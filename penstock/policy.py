@@ -44,6 +44,8 @@ class Policy:
     throttled_in_a_row: int = 20
     """times to be asked for patience, without a success between them, before that counts as failure"""
     quota_reserve: Reserve = Reserve()
+    host: str = ""
+    """the destination's host, for messages"""
     unacknowledged: int = 3
     """times that answers may leave a row out before it is kept as a reject"""
     commit_rows: int = 2_000

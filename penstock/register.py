@@ -32,7 +32,8 @@ class Register:
     def open(self, stream: str, object_name: str) -> Registered:
         """Return what is known of a sync, which is entered when it is new.
 
-        Raises Misconfigured when the stream was synced to another object before.
+        A stream of which nothing was delivered, or all of that forgotten, may go to another object than before.
+        Raises Misconfigured when something was: the ids that the ledger has are of that object.
         """
         store = self._store
         store.execute("insert into syncs(stream, object) values(?,?) on conflict do nothing", (stream, object_name))
@@ -40,10 +41,16 @@ class Register:
             "select sync, object, mapping, rules, pending from syncs where stream=?", (stream,)
         )
         if stored != object_name:
-            raise Misconfigured(
-                f"stream {stream} was synced to {stored} before and is to be synced to {object_name} now",
-                f"give the new sync a stream of its own (a stream map alias), or use another {store.db.setting}",
-            )
+            if self._has_delivered(number):
+                raise Misconfigured(
+                    f"stream {stream} was synced to {stored} before and is to be synced to {object_name} now",
+                    f"give the new sync a stream of its own (a stream map alias), use another {store.db.setting}, or "
+                    f"`penstock forget {stream}`, which leaves what is in {stored} as it is",
+                )
+            # As if it were new: its bookmark may be past rows that the other object's rules had left out.
+            mapping = rules = None
+            store.begin(1)
+            store.execute("update syncs set object=?, mapping=null, rules=null where sync=?", (object_name, number))
         (some,) = store.one("select count(*) from (select 1 from records where sync=? limit 1) as few", (number,))
         new = not some and rules is None
         return Registered(
@@ -53,6 +60,12 @@ class Register:
             None if rules is None else bytes(rules),
             pending,
         )
+
+    def _has_delivered(self, sync: int) -> bool:
+        """Tell whether rows of a sync were delivered, or may have been: sent by requests or by a job."""
+        tables = ("records", "doubts", "intents", "jobs")
+        one = "select count(*) from (select 1 from {} where sync=? limit 1) as few"
+        return any(self._store.one(one.format(table), (sync,)) != (0,) for table in tables)
 
     def find(self, stream: str) -> int | None:
         """Return the number of a sync, None where the ledger has none of that stream."""

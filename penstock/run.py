@@ -15,13 +15,14 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from requests.auth import AuthBase
 
 from penstock import __version__
 from penstock.bulk import by_job, jobs_of
 from penstock.checkpoint import Checkpoint
-from penstock.counters import ENDS, told
+from penstock.counters import ENDS, some, told
 from penstock.database import Lock
 from penstock.delivery import Delivery, Sender
 from penstock.errors import Fault, Interrupted, MalformedInput, Misconfigured, Stop
@@ -38,6 +39,8 @@ from penstock.syncs import ONE_WRITER, Writers, check_abilities, check_overlaps,
 STATE_INTERVAL = 1.0
 """seconds between STATE lines: Meltano stores each one in the loop that also moves the records"""
 PROGRESS_INTERVAL = 10.0
+TROUBLE_INTERVAL = 60.0
+"""seconds between two lines that say why nothing moves"""
 STOP_DEADLINE = 25.0
 """seconds that requests in flight get after a signal, or after the run has failed"""
 READ_SIZE = 1 << 20
@@ -86,7 +89,12 @@ class Carrier(Sender, Protocol):
 
 def unread(pending: Sequence[str]) -> str:
     """Say which streams a run has left pending, as what follows `delivered`."""
-    return f"; pending: {', '.join(pending)}: run again, so that the whole model is read" if pending else ""
+    if not pending:
+        return ""
+    return (
+        f"; pending: {', '.join(pending)}: run again, so that the whole model is read (with a tap that keeps no "
+        f"bookmarks say `penstock settle {pending[0] if len(pending) == 1 else 'STREAM'}` after that)"
+    )
 
 
 def describe_defect(error: Exception) -> Fault:
@@ -131,7 +139,8 @@ class Run:
         self._ask = Asker(http, self._destination.limits.window)
         self._checkpoint = Checkpoint()
         self._sender: Carrier = sender or ThreadSender(http, self._destination.limits.concurrency)
-        policy = Policy(quota_reserve=Reserve.parse(str(settings.config.get("quota_reserve") or 0)))
+        reserve = Reserve.parse(str(settings.config.get("quota_reserve") or 0))
+        policy = Policy(quota_reserve=reserve, host=urlsplit(settings.base_url()).hostname or "")
         self._delivery = Delivery(self._destination, ledger, self._sender, self._checkpoint, policy)
         self._reader = Reader(
             self._delivery, self._checkpoint, self._sync_for, self._make_mapper, register, time.monotonic
@@ -143,6 +152,7 @@ class Run:
             self._number("rejects_keep_days", "days", 36_500),
         )
         self._next_progress = time.monotonic() + PROGRESS_INTERVAL
+        self._next_trouble = 0.0
         # The signal's own byte ends the wait in `select`; the handler alone would not.
         signal.set_wakeup_fd(self._sender.wakeup_fd(), warn_on_full_buffer=False)
 
@@ -292,6 +302,10 @@ class Run:
         self._next_progress = now + PROGRESS_INTERVAL
         read = sum(opened.counts["read"] for opened in self._delivery.syncs.values())
         log.info("read %d rows, %d not settled yet, %d API calls", read, self._checkpoint.unsettled, self._calls)
+        trouble = self._delivery.pace.trouble
+        if trouble and now >= self._next_trouble:
+            self._next_trouble = now + TROUBLE_INTERVAL
+            log.warning("%s", trouble)
 
     @property
     def _calls(self) -> int:
@@ -363,8 +377,8 @@ class Run:
             return
         for name, count in self._ledger.links.other_than(number, [link.name for link in sync.links]).items():
             log.warning(
-                "sync %s: %d links were made as %s, which is not among its `associate` any more; they stay as they are",
+                "sync %s: %s made as %s, which is not among its `associate` any more: what is there stays as it is",
                 sync.stream,
-                count,
+                f"{some(count, 'link')} {'was' if count == 1 else 'were'}",
                 name,
             )

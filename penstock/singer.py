@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import json
 import logging
 import os
 import select
@@ -25,13 +26,15 @@ import click
 from requests.auth import AuthBase
 from singer_sdk import Sink, Target
 from singer_sdk import typing as th
+from singer_sdk.about import AboutInfo, TextFormatter
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
 from singer_sdk.mapper import RemoveRecordTransform
 from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput
 
 from penstock import __version__
-from penstock.auth import Secret, redact_logs
+from penstock.auth import Secret, needed, redact_logs
 from penstock.check import check
+from penstock.counters import some
 from penstock.database import Database
 from penstock.errors import Busy, Fault, Interrupted, Misconfigured, Stop
 from penstock.ledger import Ledger
@@ -94,6 +97,26 @@ CORE_SETTINGS = [
     ),
     th.Property("ca_file", th.StringType, description="A file with the certificates of the CAs to trust instead."),
 ]
+
+
+class _About(TextFormatter, format_name="text"):
+    """What `--about` prints: singer-sdk's own leaves out what a setting is for, and its default."""
+
+    def format_about(self, about_info: AboutInfo) -> str:
+        """Render it."""
+        head, _, _ = super().format_about(about_info).partition("Settings:\n")
+        lines = [f"{head}Settings:"]
+        for name, schema in about_info.settings.get("properties", {}).items():
+            kinds = schema.get("type")
+            kind = " or ".join(each for each in ([kinds] if isinstance(kinds, str) else kinds or ()) if each != "null")
+            lines += [
+                f"  - Name: {name}",
+                f"    Type: {kind}",
+                f"    Environment Variable: {about_info.env_var_prefix}{name.upper().replace('-', '_')}",
+            ]
+            lines += [f"    Default: {json.dumps(schema['default'])}"] if "default" in schema else []
+            lines += [f"    Description: {schema['description']}"] if schema.get("description") else []
+        return "\n".join(lines)
 
 
 class _NoSink(Sink):
@@ -159,15 +182,12 @@ class PenstockTarget(Target, metaclass=abc.ABCMeta):
             where = ".".join(str(part) for part in error.absolute_path)
             if error.validator == "required":
                 missing = [n for n in error.validator_value if n not in error.instance]
-                mistakes += [f"setting {n}: is required (environment variable {self._env_name(n)})" for n in missing]
+                mistakes += [needed(n, self.name) for n in missing]
             else:
                 mistakes.append(f"setting {where}: does not meet `{error.validator}: {error.validator_value}`")
         if mistakes and raise_errors:
             raise Misconfigured(sorted(set(mistakes)))
         return mistakes
-
-    def _env_name(self, setting: str) -> str:
-        return f"{self.name}_{setting}".upper().replace("-", "_")
 
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
@@ -321,7 +341,8 @@ def drain(source: int, patience: float = DRAIN_SILENCE) -> None:
 
 def _last_line(name: str, stop: Stop | None, refused: int = 0, pending: Sequence[str] = ()) -> int:
     if stop is None:
-        more = f"; {refused:,} rows were refused: see `penstock rejects`" if refused else ""
+        were = "was" if refused == 1 else "were"
+        more = f"; {some(refused, 'row')} {were} refused: see `penstock rejects`" if refused else ""
         sys.stderr.write(f"{name}: exit 0, delivered{more}{unread(pending)}\n")
         return 0
     if isinstance(stop, Misconfigured) and len(stop.mistakes) > 1:

@@ -10,7 +10,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from penstock.cli import NOT_THERE, LedgerOption, app, fail, the_ledger
+from penstock.cli import NOT_THERE, LedgerOption, app, check_stream, fail, the_ledger
+from penstock.counters import some
 from penstock.errors import Misconfigured, Stop
 from penstock.ledger import Ledger
 from penstock.mapping import NO_KEY
@@ -32,7 +33,7 @@ def retry(stream: Stream, keys: Keys = None, ledger: LedgerOption = None) -> Non
     """Try refused rows again on the next run, also those that wait for tomorrow or are parked."""
     with _upkeep(stream, ledger) as upkeep:
         found, missing = _each(upkeep.retry, stream, keys)
-        typer.echo(f"{found} refused rows of {stream} will be tried on the next run")
+        typer.echo(f"{some(found, 'refused row')} of {stream} will be tried on the next run")
         _check_none(missing, stream)
 
 
@@ -40,10 +41,11 @@ def retry(stream: Stream, keys: Keys = None, ledger: LedgerOption = None) -> Non
 def drop(stream: Stream, keys: Keys = None, ledger: LedgerOption = None, yes: Sure = False) -> None:
     """Give refused rows up: they are not kept and not tried any more, unless the tap sends them again."""
     if not (yes or keys):
+        check_stream(str(the_ledger(ledger)), stream)
         typer.confirm(f"Drop all refused rows of {stream}?", abort=True)
     with _upkeep(stream, ledger) as upkeep:
         found, missing = _each(upkeep.drop, stream, keys)
-        typer.echo(f"{found} refused rows of {stream} dropped")
+        typer.echo(f"{some(found, 'refused row')} of {stream} dropped")
         _check_none(missing, stream)
 
 
@@ -59,9 +61,10 @@ def settle(stream: Stream, ledger: LedgerOption = None) -> None:
 def forget(stream: Stream, ledger: LedgerOption = None, yes: Sure = False) -> None:
     """Forget what was delivered, for instance after the destination was emptied: every row is sent again as new."""
     if not yes:
+        check_stream(str(the_ledger(ledger)), stream)
         typer.confirm(f"Forget everything that was delivered of {stream}, and send all of it again?", abort=True)
     with _upkeep(stream, ledger) as upkeep:
-        typer.echo(f"{upkeep.forget(stream)} rows of {stream} forgotten; its next runs read the whole model")
+        typer.echo(f"{some(upkeep.forget(stream), 'row')} of {stream} forgotten; its next runs read the whole model")
 
 
 @app.command()

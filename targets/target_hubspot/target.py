@@ -8,7 +8,7 @@ from requests.auth import AuthBase
 from singer_sdk import typing as th
 
 from penstock import __version__
-from penstock.auth import Bearer, Secret, Unsigned, check_credential
+from penstock.auth import Bearer, Secret, Unsigned, check_credential, needed
 from penstock.errors import Misconfigured
 from penstock.http import Asker, Http
 from penstock.links import checked_url
@@ -105,7 +105,7 @@ class TargetHubSpot(PenstockTarget):
         given = [name for name in OAUTH if self.config.get(name)]
         if not given and self.config.get("token") is None:
             raise Misconfigured(
-                "setting token: is required (environment variable TARGET_HUBSPOT_TOKEN)",
+                needed("token", self.name),
                 "set it, or client_id, client_secret and refresh_token of an OAuth app",
             )
         if bool(given) == (self.config.get("token") is not None) or (given and len(given) < len(OAUTH)):

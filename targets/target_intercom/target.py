@@ -5,7 +5,7 @@ from __future__ import annotations
 from requests.auth import AuthBase
 from singer_sdk import typing as th
 
-from penstock.auth import Bearer, Secret, check_credential
+from penstock.auth import Bearer, Secret, check_credential, needed
 from penstock.errors import Misconfigured
 from penstock.links import checked_url
 from penstock.records import Destination
@@ -90,7 +90,7 @@ class TargetIntercom(PenstockTarget):
         """Sign with the app's token; it does not expire."""
         token = self.config.get("access_token")
         if token is None:
-            raise Misconfigured(f"setting access_token: is required (environment variable {VARIABLE})", "set it")
+            raise Misconfigured(needed("access_token", self.name), "set it")
         check_credential("access_token", VARIABLE, token, self.base_url(), VENDOR)
         return Bearer(Secret(token))
 

@@ -13,7 +13,7 @@ from requests.auth import AuthBase
 from singer_sdk import typing as th
 
 from penstock import __version__
-from penstock.auth import Secret, Unsigned
+from penstock.auth import Secret, Unsigned, needed
 from penstock.errors import Misconfigured
 from penstock.http import Asker, Http
 from penstock.links import checked_url
@@ -125,7 +125,7 @@ class TargetSalesforce(PenstockTarget):
         client_id = str(config.get("client_id") or "")
         if not client_id:
             raise Misconfigured(
-                "setting client_id: is required (environment variable TARGET_SALESFORCE_CLIENT_ID)",
+                needed("client_id", "target-salesforce"),
                 "set it with private_key and username, with client_secret, or with client_secret and refresh_token",
             )
         ca_file = config.get("ca_file")

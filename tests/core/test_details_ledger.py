@@ -15,6 +15,7 @@ from penstock.errors import Misconfigured
 from penstock.ledger import Ledger
 from penstock.modes import Action
 from penstock.records import KnownRow, RowKey
+from penstock.register import Registered
 from penstock.rejects import DAY
 from penstock.tables import Refused
 from tests.core import places
@@ -247,13 +248,27 @@ def test_a_ledger_from_before_there_were_rules_is_not_new_once_it_has_a_row(ledg
 
 
 def test_a_stream_of_another_object_says_what_to_do(ledger: Ledger) -> None:
-    ledger.open_sync("people", "contacts")
+    people = ledger.open_sync("people", "contacts").number
+    ledger.deliver(people, [(ANA, "a@x.com", OLD, None, None)])
     with pytest.raises(Misconfigured) as caught:
         ledger.open_sync("people", "companies")
     assert caught.value.message == "stream people was synced to contacts before and is to be synced to companies now"
     assert caught.value.advice == (
-        "give the new sync a stream of its own (a stream map alias), or use another ledger_path"
+        "give the new sync a stream of its own (a stream map alias), use another ledger_path, or "
+        "`penstock forget people`, which leaves what is in contacts as it is"
     )
+
+
+def test_a_stream_that_delivered_nothing_may_go_to_another_object(ledger: Ledger) -> None:
+    people = ledger.open_sync("people", "contacts").number
+    ledger.register.remember_mapping(people, b"m")
+    ledger.register.remember_rules(people, b"r")
+    moved = ledger.open_sync("people", "companies")
+    assert moved == Registered(people, new=True, mapping=None, rules=None, pending=None)
+    assert ledger.open_sync("people", "companies") == moved
+    ledger.doubt(people, [(ANA, "a@x.com")])
+    with pytest.raises(Misconfigured):
+        ledger.open_sync("people", "contacts")
 
 
 def test_a_version_is_new_until_it_was_noted(ledger: Ledger) -> None:

@@ -341,3 +341,17 @@ def test_a_request_of_the_past_slows_nothing_down() -> None:
     throttle = Throttle(100, 10.0, 4)
     assert throttle.slow_down(Sent(5.0, 50), 6.0)
     assert not throttle.slow_down(Sent(5.5, 60), 7.0)
+
+
+def test_why_nothing_moves_is_told_until_something_is_answered() -> None:
+    pace = Pace(LIMITS, Policy(host="api.example.com"), Random(1))
+    assert pace.trouble == ""
+    pace.failed(0.0, reason="connection refused")
+    assert pace.trouble == "the destination (api.example.com): 1 request in a row failed; last: connection refused"
+    fault = pace.failed(500.0, reason="status 503")
+    assert fault is not None
+    assert fault.message == (
+        "the destination (api.example.com) fails too often: no answer to any request for 500 seconds; last: status 503"
+    )
+    pace.succeed()
+    assert pace.trouble == ""

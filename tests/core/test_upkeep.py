@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from penstock.errors import Misconfigured
 from penstock.ledger import Ledger
 from penstock.modes import Action
 from penstock.records import RowKey
@@ -46,7 +47,7 @@ def test_a_row_that_waits_is_tried_when_a_person_asks(ledger: tuple[World, Path]
     world, path = ledger
     assert "waits until" in told(path, "rejects")
     assert run(LINES, world, path).counts == {"read": 2, "unchanged": 1, "waiting": 1}
-    assert "1 refused rows of people will be tried" in told(path, "retry", "people", "[1]")
+    assert "1 refused row of people will be tried" in told(path, "retry", "people", "[1]")
     assert run(LINES, world, path).counts == {"read": 2, "unchanged": 1, "rejected": 1}
 
 
@@ -67,7 +68,7 @@ def test_a_parked_row_is_tried_when_a_person_asks_and_waits_from_then_on(ledger:
 def test_dropped_rows_are_gone(ledger: tuple[World, Path]) -> None:
     _, path = ledger
     assert "0 refused rows" in told(path, "drop", "people", "[7]", code=1)
-    assert "1 refused rows" in told(path, "drop", "people", "--yes")
+    assert "1 refused row of" in told(path, "drop", "people", "--yes")
     assert rejects(path) == {}
 
 
@@ -81,7 +82,7 @@ def test_a_person_can_say_no(ledger: tuple[World, Path]) -> None:
 def test_what_was_forgotten_is_sent_again_and_its_rejects_stay(ledger: tuple[World, Path]) -> None:
     world, path = ledger
     world.objects.clear()
-    assert "1 rows of people forgotten" in told(path, "forget", "people", "--yes")
+    assert "1 row of people forgotten" in told(path, "forget", "people", "--yes")
     assert list(rejects(path)) == [1]
     ending = run(LINES, world, path)
     assert ending.counts["created"] == 1
@@ -129,8 +130,27 @@ def test_a_key_that_no_refused_row_has_is_named_and_the_others_are_done(
 ) -> None:
     _, path = ledger
     text = told(path, command, "people", "C-9", "1", "8", code=1)
-    assert text.startswith("1 refused rows of people")
+    assert text.startswith("1 refused row of people")
     assert "people has no refused row C-9 or 8:" in text
+
+
+@pytest.mark.parametrize("command", ["drop", "forget"])
+def test_a_stream_that_is_not_there_is_told_before_anything_is_asked(ledger: tuple[World, Path], command: str) -> None:
+    _, path = ledger
+    text = told(path, command, "peolpe", code=1)
+    assert "no stream is named peolpe; there is people" in text
+    assert "?" not in text
+
+
+def test_a_stream_that_was_forgotten_may_go_to_another_object(ledger: tuple[World, Path]) -> None:
+    _, path = ledger
+    with closing(Ledger(path)) as opened, pytest.raises(Misconfigured, match="was synced to"):
+        opened.open_sync("people", "companies")
+    told(path, "forget", "people", "--yes")
+    with closing(Ledger(path)) as opened:
+        again = opened.open_sync("people", "companies")
+        assert (again.new, again.mapping, again.rules) == (True, None, None)
+        assert again.pending
 
 
 def test_what_is_no_ledger_does_not_become_one(tmp_path: Path) -> None:

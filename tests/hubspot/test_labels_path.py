@@ -164,7 +164,7 @@ def test_links_under_a_name_of_before_are_told_of(tmp_path: Path, portal: Sandbo
     good(run(tmp_path, portal, syncs(BILLING), stream("people", person(1, billing="A"))))
     hand = {**BILLING, "label": "By hand"}
     ended = good(run(tmp_path, portal, syncs(hand), stream("people", person(1, billing="A"))))
-    assert "1 links were made as companies:Billing, which is not among its `associate` any more" in ended.stderr
+    assert "1 link was made as companies:Billing, which is not among its `associate` any more" in ended.stderr
     assert pairs(portal)[A] == sorted([DEFAULT, label_id(portal, "Billing"), label_id(portal, "By hand")])
     assert (
         "links were made"

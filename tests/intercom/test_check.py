@@ -22,6 +22,22 @@ def test_what_is_good_is_told_and_nothing_is_written(tmp_path: Path, sandbox: Sa
     assert sandbox.stats().applied_writes == 0
 
 
+def test_about_says_what_each_setting_is_for_and_its_default(tmp_path: Path, sandbox: Sandbox) -> None:
+    told = ran(tmp_path, settings_for(sandbox), [], "--about").stderr
+    assert (
+        "  - Name: region\n    Type: string\n    Environment Variable: TARGET_INTERCOM_REGION\n"
+        '    Default: "us"\n    Description: Where the workspace is' in told
+    )
+
+
+def test_a_missing_token_is_looked_for_in_meltano_yml_first(tmp_path: Path, sandbox: Sandbox) -> None:
+    told = ran(tmp_path, settings_for(sandbox, access_token=None), []).stderr
+    assert (
+        "setting access_token: is required (access_token of target-intercom in meltano.yml, with the variable of "
+        ".env that it may name; or environment variable TARGET_INTERCOM_ACCESS_TOKEN)" in told
+    )
+
+
 @pytest.mark.parametrize(
     ("sync", "settings", "word"),
     [

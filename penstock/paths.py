@@ -117,6 +117,8 @@ class Paths:
                 else:
                     del self._rounds[stream]
                     self._draining.discard(stream)
+                    if flush and stream in self._gathering:  # no row will come that could join
+                        self._finish(opened, self._gathering[stream])
 
     def _is_old(self, opened: OpenSync) -> bool:
         spool = opened.spool

@@ -73,7 +73,7 @@ SENTENCES: Mapping[str, str] = {
     "INSUFFICIENT_ACCESS_OR_READONLY": "the user may not write the record",
     "INVALID_CROSS_REFERENCE_KEY": "the record that it refers to does not exist",
     "INVALID_EMAIL_ADDRESS": "Salesforce does not accept the e-mail address",
-    "INVALID_FIELD": "the field or the record that it refers to by a key is not there",
+    "INVALID_FIELD": "the field is not there",
     "INVALID_FIELD_FOR_INSERT_UPDATE": "the field cannot be written",
     "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "the value is none of the picklist's",
     "JSON_PARSER_ERROR": "a value does not fit the type of its field",
@@ -92,6 +92,8 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,120}").fullmatch
 """what codes and names look like; anything else in their place may be a record's value and is not repeated"""
 _ID = re.compile(r"with id:\s*([A-Za-z0-9]{15,18})\b").search
 _TWICE = re.compile(r"duplicate value found: (\S+) duplicates value on record")
+_FOREIGN = re.compile(r"Foreign key external ID:.* not found for field (\w+) in entity (\w+)", re.DOTALL)
+"""how a parent that is not there is told of"""
 _CELL = re.compile(r"([A-Za-z][A-Za-z0-9_]*)\s*:(.*):([^:]*)--\s*", re.DOTALL).fullmatch
 
 
@@ -106,17 +108,25 @@ class Reason:
     @property
     def do(self) -> Do:
         """Return what the code asks for."""
-        return TABLE.get(self.code, Do.RECORD)
+        return Do.RECORD if self.foreign else TABLE.get(self.code, Do.RECORD)
 
     @property
     def message(self) -> str:
         """Return our own words for it."""
+        if self.foreign:
+            return "the record that it refers to by this key is not there"
         return SENTENCES.get(self.code, f"Salesforce refused the record with code {self.code}")
 
     @property
     def field(self) -> str | None:
         """Return the field that it names, if any."""
         return self.fields[0] if self.fields else None
+
+    @property
+    def foreign(self) -> tuple[str, str] | None:
+        """Return key and object of the parent that is not there, where that is the reason."""
+        found = _FOREIGN.match(self.text) if self.code == "INVALID_FIELD" else None
+        return (found.group(1), found.group(2)) if found else None
 
     @property
     def twin(self) -> tuple[str, str] | None:

@@ -1,7 +1,8 @@
 """What describe says of a field, and what a source value becomes in it.
 
 Payload values are JSON's own: text, numbers, true and false; null clears, and an absent field stays as it is. An empty
-text becomes null, because Salesforce keeps none: so every path clears alike. Nothing is cut unless it is asked for.
+or blank text becomes null, because Salesforce keeps none, and an empty cell of a file would leave the field as it is:
+so every path clears alike. Nothing is cut unless it is asked for.
 """
 
 from __future__ import annotations
@@ -142,7 +143,15 @@ def _plain_number(text: str) -> str:
 
 
 def _emptied(convert: Convert) -> Convert:
-    return lambda value: None if value == "" else convert(value)
+    """Return a converter that clears where nothing is given, and where nothing is left of what is given."""
+
+    def emptied(value: object) -> object:
+        if isinstance(value, str) and (not value or value.isspace()):
+            return None
+        found = convert(value)
+        return None if found == "" else found
+
+    return emptied
 
 
 def _limited(found: Field) -> Convert:
@@ -150,11 +159,11 @@ def _limited(found: Field) -> Convert:
 
     def limited(value: object) -> object:
         text = value if type(value) is str else values.text(value)
-        if 0 < len(text) <= longest:
-            return text
-        if text:
+        if not text or text.isspace():
+            return None
+        if len(text) > longest:
             raise InvalidRecord("too_long", f"the value is longer than {longest} characters (`truncate` cuts it)")
-        return None
+        return text
 
     return limited
 

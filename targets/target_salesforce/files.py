@@ -1,8 +1,9 @@
 """The CSV of Bulk API 2.0: rows to lines, result files to pairs of key and outcome. Speed counts here: a load is this.
 
 Every cell is quoted and lines end with CRLF, so a line feed in a value ends nothing; other newlines become line feeds,
-because a bare CR makes the job fail. `#N/A` is null and an empty cell leaves the field as it is, so a text `#N/A`
-cannot travel in a file (documented). Results come in any order, with values written anew, and are matched by key.
+because a bare CR makes the job fail. Not in keys, which would become those of other records. `#N/A` is null and an
+empty cell leaves the field as it is, so a text `#N/A` cannot travel in a file (documented). Results come in any order,
+with values written anew, and are matched by key.
 """
 
 from __future__ import annotations
@@ -45,9 +46,11 @@ class Lines:
         self._pick: Callable[[Mapping[str, object]], tuple[object, ...]] = itemgetter(*names, names[0])
         """one more than there are, so that it is always several"""
         self._quotes = 2 * len(names) - 2
+        self._keys = [0, *(n for n, name in enumerate(names) if "." in name)]
+        """places of what names records: the row's own comes first, a parent's is `Relationship.Key`"""
 
     def line(self, payload: Mapping[str, object]) -> bytes | None:
-        """Write a row; None where it cannot travel in a file: for a text `#N/A`, or one that is no valid Unicode."""
+        """Write a row; None where it cannot travel in a file: a text `#N/A`, a CR in a key, no valid Unicode."""
         try:
             values = self._pick(payload)[:-1]
         except KeyError:
@@ -57,6 +60,8 @@ class Lines:
         if text.count('"') != self._quotes:
             text = '","'.join([cell.replace('"', '""') for cell in cells])
         if "\r" in text:
+            if any("\r" in cells[place] for place in self._keys):
+                return None
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         if (NULL in text and NULL in values) or "\0" in text:
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from penstock.errors import InvalidRecord, Misconfigured
@@ -10,6 +10,7 @@ from penstock.modes import Action, FieldRule, Json, Link, Sync
 from penstock.records import Abilities, Ask, Convert, Form
 from penstock.relations import RELATING
 from penstock.syncs import nearest
+from target_salesforce.codes import Reason
 from target_salesforce.fields import KEYS, Field, converter, normaliser
 from target_salesforce.org import Org, Thing
 
@@ -37,6 +38,7 @@ class Parent:
     key: str
     type: str | None
     """the parent's object, where several are possible"""
+    object: str
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,18 @@ class Plan:
     """for each link of the sync the other object, and the key that it is found by"""
     group: str | None
     """the column that names the parent by which rows had better stay together"""
+    lacking: Mapping[str, frozenset[str]]
+    """for each of several objects the columns that it has no field for: they are left out where the row is one of it"""
 
     @property
     def thing(self) -> Thing:
         """Return the object that rows are created as."""
         return self.things[0]
+
+    def field_of(self, why: Reason) -> str | None:
+        """Return the column that a refusal is about: of a parent that is not there the one that names it."""
+        names = [n for n, each in self.parents.items() if (each.key, each.object) == why.foreign]
+        return why.field or (names[0] if len(names) == 1 else None)
 
     def of_id(self, found: str) -> Thing:
         """Return the object that an id is of."""
@@ -81,6 +90,7 @@ class Former:
         self._at = f"sync {sync.stream}"
         self._mistakes: list[str] = []
         self._parents: dict[str, Parent] = {}
+        self._lacking: dict[str, set[str]] = {}
         self._things = tuple(org.thing(name.strip(), ask, self._at) for name in sync.object.split("|"))
         self._title = "|".join(thing.name for thing in self._things)
 
@@ -98,6 +108,7 @@ class Former:
         convert = {n: converter(f, truncate=self._truncate and n != match) for n, f in fields.items()}
         if match in convert:
             convert[match] = _key(convert[match])
+        self._check_lookups(fields)
         inline = {link.name: self._lookup_of(link, rules) for link in sync.links}
         links = [self._other(link) for link in sync.links]
         for name, rule in rules.items():
@@ -117,6 +128,7 @@ class Former:
             {name: each.type for name, each in fields.items()},
             tuple(links),
             self._group(fields, match),
+            {name: frozenset(lacking) for name, lacking in self._lacking.items()},
         )
         # A boolean has no null to be cleared to.
         skipping = {
@@ -130,7 +142,7 @@ class Former:
             clear=None,
             version=repr([replace(fields[name], named={}) for name in sorted(fields)]) + str(self._truncate),
             object=self._title,
-            note=LOOKED_UP.format(match) if match not in ("", ID) and not native else self._note(rules),
+            note="; ".join(self._notes(match, rules, native=native)),
             abilities=_abilities(plan, finder),
             inline=inline,
             links={link.name: _key(converter(key)) for link, (_, key) in zip(sync.links, links, strict=True)},
@@ -143,25 +155,34 @@ class Former:
             return self._parent(name)
         if name == ID:
             return Field(ID, "id")
-        found = [thing.fields.get(name) for thing in self._things]
-        for thing, each in zip(self._things, found, strict=True):
-            if each is None:
+        having = [thing for thing in self._things if name in thing.fields]
+        self._note_lacking(name, having)
+        if not having:
+            for thing in self._things:
                 near = nearest(name, thing.fields)
                 self._mistakes.append(f"{self._at}: {thing.name} has no field {name!r} that the user may see{near}")
-        first = found[0]
-        if first is None or None in found:
             return None
-        if any(each and each.type != first.type for each in found):
-            self._mistakes.append(f"{self._at}: field {name!r} is of another type in {self._things[1].name}")
-        lengths = [each.length for each in found if each and each.length]
+        found = [thing.fields[name] for thing in having]
+        first = found[0]
+        if any(each.type != first.type for each in found):
+            self._mistakes.append(f"{self._at}: field {name!r} is of another type in {having[1].name}")
+        lengths = [each.length for each in found if each.length]
         first = replace(first, length=min(lengths, default=0))
         return self._org.with_people(first, self._ask) if {"User", "Group"} & {*first.refers_to} else first
+
+    def _note_lacking(self, name: str, having: Sequence[Thing]) -> None:
+        """Note which of several objects have no field for a column."""
+        for thing in self._things:
+            if thing not in having:
+                self._lacking.setdefault(thing.name, set()).add(name)
 
     def _parent(self, name: str) -> Field | None:
         """Find the key that `Relationship.Key`, or `Object:Relationship.Key`, names in the parent."""
         wanted, _, path = name.rpartition(":")
         relationship, _, key = path.partition(".")
-        thing = self._things[0]
+        having = [t for t in self._things if relationship in {each.relationship for each in t.fields.values()}]
+        self._note_lacking(name, having)
+        thing = (having or self._things)[0]
         related = {each.relationship: each for each in thing.fields.values() if each.relationship}
         lookup = related.get(relationship)
         if lookup is None:
@@ -185,7 +206,7 @@ class Former:
                 f"{self._at}: {name!r}: {key!r} is no external id of {parent.name}; these are: {named}"
             )
             return None
-        self._parents[name] = Parent(lookup.name, relationship, key, wanted or None)
+        self._parents[name] = Parent(lookup.name, relationship, key, wanted or None, parent.name)
         return replace(found, createable=lookup.createable, updateable=lookup.updateable, required=lookup.required)
 
     def _lookup_of(self, link: Link, rules: Mapping[str, FieldRule]) -> str:
@@ -198,7 +219,10 @@ class Former:
             named = f"; name one by its label: {', '.join(found)}" if found else ""
             self._mistakes.append(f"{at}: {thing.name} has {len(found) or 'no'} fields that refer to it{named}")
             return ""
-        if found[0] in rules:
+        for each in self._things:
+            if found[0] not in each.fields:
+                self._lacking.setdefault(each.name, set()).add(found[0])
+        if found[0] in rules or any(found[0] == parent.lookup for parent in self._parents.values()):
             self._mistakes.append(f"{at}: {found[0]!r} is among the fields as well")
         if link.missing == "create":
             self._mistakes.append(f"{at}: missing: Salesforce makes no parents; use reject or skip")
@@ -234,10 +258,25 @@ class Former:
         if rule.when == "empty" and (len(self._things) > 1 or name in self._parents):
             self._mistakes.append(f"{self._at}: field {name!r}: `when: empty` is not for this kind of field or object")
 
+    def _check_lookups(self, fields: Mapping[str, Field]) -> None:
+        """Hold that no two columns fill the same look-up: the null of one would take away what the other names."""
+        filling: dict[str, list[str]] = {}
+        for name in fields:
+            parent = self._parents.get(name)
+            filling.setdefault(parent.lookup if parent else name, []).append(name)
+        self._mistakes += [
+            f"{self._at}: {' and '.join(map(repr, names))} fill the same look-up, {lookup}; name its record in one way"
+            for lookup, names in filling.items()
+            if len(names) > 1
+        ]
+
     def _check_object(self, match: str) -> None:
         actions, at = self._sync.strategy.actions, self._at
         if len(self._things) > 1 and self._title not in ("Lead|Contact", "Contact|Lead"):
             self._mistakes.append(f"{at}: object: of two objects only Lead|Contact and Contact|Lead are known")
+        for name, names in self._lacking.items():
+            if match in names and any(match in thing.fields for thing in self._things):
+                self._mistakes.append(f"{at}: match: {name} has no field {match!r} that the user may see; both need it")
         if len(self._things) > 1 and match == ID:
             self._mistakes.append(f"{at}: match: Lead|Contact is found by a field that both have, such as Email")
         for thing in self._things:
@@ -297,15 +336,18 @@ class Former:
         ]
         return min(found)[1] if found else None
 
-    def _note(self, rules: Mapping[str, FieldRule]) -> str:
-        """Name required fields that no row will have, where rows are to be created."""
-        if not self._sync.strategy.actions & (MAKES | {Action.APPEND}):
-            return ""
-        given = {*rules, *(parent.lookup for parent in self._parents.values())}
-        lacking = sorted(n for n, each in self._things[0].fields.items() if each.required and n not in given)
-        return (
-            f"new records will be refused: required and not among the fields: {', '.join(lacking)}" if lacking else ""
-        )
+    def _notes(self, match: str, rules: Mapping[str, FieldRule], *, native: bool) -> Iterator[str]:
+        """Say what a person should know of the sync before it runs."""
+        for name, names in self._lacking.items():
+            yield f"{name} has no {', '.join(sorted(names))}: left out where the row's record is one"
+        if match not in ("", ID) and not native:
+            yield LOOKED_UP.format(match)
+        if self._sync.strategy.actions & (MAKES | {Action.APPEND}):
+            # Required fields that no row will have, where rows are to be created.
+            given = {*rules, *(parent.lookup for parent in self._parents.values())}
+            lacking = sorted(n for n, each in self._things[0].fields.items() if each.required and n not in given)
+            if lacking:
+                yield f"new records will be refused: required and not among the fields: {', '.join(lacking)}"
 
 
 def _key(convert: Convert) -> Convert:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from functools import lru_cache
 
 import msgspec
@@ -21,7 +22,7 @@ from target_salesforce import files
 from target_salesforce.codes import TABLE, Do, reason_of_cell
 from target_salesforce.fields import long_id
 from target_salesforce.forms import ID, Plan
-from target_salesforce.refusals import json_object, refusal, request_reason
+from target_salesforce.refusals import about, json_object, refusal, request_reason
 
 LIMITS = JobLimits(rows=150_000, body_bytes=32 * 2**20, open=4, longest=6 * 3600.0)
 """A file may have 100 MB (150 MB as base64, documented). Ours are smaller, because a file and its results are read into
@@ -43,7 +44,8 @@ HARD = "hardDelete"
 FILES = {"successful": "successfulResults", "failed": "failedResults", "unprocessed": "unprocessedrecords"}
 _CSV = {"Content-Type": "text/csv; charset=UTF-8", "Accept": "text/csv"}
 _encode = msgspec.json.encode
-_decode = msgspec.json.Decoder().decode
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+"""with the digits that a number is written with"""
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -64,8 +66,8 @@ def _head(text: str) -> Head:
 @lru_cache(16)
 def _lines(text: str) -> tuple[files.Lines, bool]:
     """Return what writes the rows of a job, and whether they are named by their ids."""
-    about = _head(text)
-    return files.Lines(about.columns), about.key == ID
+    head = _head(text)
+    return files.Lines(head.columns), head.key == ID
 
 
 class Ingest:
@@ -134,17 +136,17 @@ class Ingest:
             return Request("GET", f"{one}/{file}", headers={**self._headers, **_CSV})
         return Request("GET", one, headers=self._headers)
 
-    def _asked(self, about: Head) -> Mapping[str, str]:
+    def _asked(self, head: Head) -> Mapping[str, str]:
         asked = {
-            "object": about.object,
-            "operation": about.operation,
+            "object": head.object,
+            "operation": head.operation,
             "contentType": "CSV",
             "lineEnding": "CRLF",
             "columnDelimiter": "COMMA",
         }
-        if about.operation == "upsert":
-            asked["externalIdFieldName"] = about.key
-        if self._rule and about.object in ("Lead", "Case"):
+        if head.operation == "upsert":
+            asked["externalIdFieldName"] = head.key
+        if self._rule and head.object in ("Lead", "Case"):
             asked["assignmentRuleId"] = self._rule
         return asked
 
@@ -173,7 +175,7 @@ class Ingest:
                 raise BatchRefused(why.code, "there are no batches left for today")
             if job.step not in (JobStep.CREATE, JobStep.POLL) and status == 400:
                 raise BatchRefused(why.code, f"the job was refused (status {status})")
-            raise refusal(response, f"sync {job.sync.stream}")
+            raise refusal(response, about(job.sync))
         if job.step is JobStep.UPLOAD:
             return Moved(JobStep.START)
         if job.step is JobStep.RESULTS:
@@ -183,28 +185,30 @@ class Ingest:
     def _results(self, job: Job, body: bytes) -> Page:
         """Read one of the result files."""
         state, _, which = job.place.partition(" ")
-        about = _head(job.head)
-        normalise = long_id if about.key == ID else self._plan(job.sync).normalise
+        head, plan = _head(job.head), self._plan(job.sync)
+        normalise = long_id if head.key == ID else plan.normalise
         if which == "successful":
             ends: Sequence[tuple[int | str, Outcome]] = [
                 (key, Delivered(long_id(found), created))
-                for key, found, created in files.written(body, about.key, normalise)
+                for key, found, created in files.written(body, head.key, normalise)
             ]
             return Page(ends, Moved(JobStep.RESULTS, f"{state} failed"))
         if which == "failed":
-            return Page(list(_failed(body, about, normalise)), Moved(JobStep.RESULTS, f"{state} unprocessed"))
-        ends = [(normalise(key), Retry("not processed")) for (key,) in files.table(body, (about.key,))]
+            return Page(list(_failed(body, head, plan, normalise)), Moved(JobStep.RESULTS, f"{state} unprocessed"))
+        ends = [(normalise(key), Retry("not processed")) for (key,) in files.table(body, (head.key,))]
         return Page(ends, Over(Unknown(f"the results of the job ({state}) do not name the row")))
 
 
-def _failed(body: bytes, about: Head, normalise: Callable[[str], str]) -> Iterator[tuple[str, Outcome]]:
+def _failed(body: bytes, head: Head, plan: Plan, normalise: Callable[[str], str]) -> Iterator[tuple[str, Outcome]]:
     """Read the rows that were refused. What a request could settle goes by one."""
-    for key, cell in files.table(body, (about.key, files.ERROR)):
+    for key, cell in files.table(body, (head.key, files.ERROR)):
         why = reason_of_cell(cell)
         again = why.do not in (Do.RECORD, Do.SCHEMA) or why.code in BY_REQUEST
-        again = again and about.operation != HARD
+        again = again and head.operation != HARD
         end: Outcome = (
-            Retry(why.code, crowded=why.do is Do.LOCKED) if again else Rejected(why.code, why.message, why.field)
+            Retry(why.code, crowded=why.do is Do.LOCKED)
+            if again
+            else Rejected(why.code, why.message, plan.field_of(why))
         )
         yield normalise(key), end
 

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 import msgspec
 
 from penstock.errors import BatchRefused, Fault, Misconfigured, NotAccepted, Stop, Throttled, Unavailable
+from penstock.modes import Sync
 from penstock.records import Response
 from penstock.retry import retry_after
 from target_salesforce.codes import Do, Reason, reason
@@ -25,6 +26,11 @@ _XML = re.compile(r"<exceptionCode>([A-Za-z]{1,60})</exceptionCode>").search
 _decode = msgspec.json.Decoder().decode
 
 
+def about(sync: Sync) -> str:
+    """Name a sync and its object, for messages."""
+    return f"sync {sync.stream} ({sync.object})"
+
+
 def refusal(response: Response, at: str) -> Exception:
     """Say what an answer without results means; `at` names the sync that it is about."""
     status, why = response.status, request_reason(response)
@@ -39,7 +45,7 @@ def refusal(response: Response, at: str) -> Exception:
         named = retry_after(response.headers, datetime.now(timezone.utc).timestamp())
         return Unavailable(f"status {status}, {why.code}", named)
     if status in (401, 403, 410) or 300 <= status < 400 or why.do is Do.STOP:
-        return _trouble("a write", response, why)
+        return _trouble(f"a request of {at}", response, why)
     return _refused(status, why, at)
 
 
@@ -47,9 +53,9 @@ def _refused(status: int, why: Reason, at: str) -> Exception:
     """Say whose fault a refusal is that is neither the account's nor the server's: the sync's, or a row's."""
     if status == 404 or why.do is Do.SCHEMA:
         column = _COLUMN(why.text)
-        about = f", field {column.group(1)}" if column else f", field {why.field}" if why.field else ""
+        field = f", field {column.group(1)}" if column else f", field {why.field}" if why.field else ""
         return Misconfigured(
-            f"{at}: Salesforce refuses all of a request (status {status}, {why.code}{about})",
+            f"{at}: Salesforce refuses all of a request (status {status}, {why.code}{field})",
             "the org has changed, or the user lost a permission: look at object and fields, then run again",
         )
     if 400 <= status < 500:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import msgspec
 
@@ -18,16 +19,17 @@ from target_salesforce import soql
 from target_salesforce.codes import GONE, SLOW_TRIGGER, Do, Reason, reason
 from target_salesforce.fields import Field, long_id, normaliser
 from target_salesforce.forms import ID, MAKES, Parent, Plan
-from target_salesforce.refusals import json_body, json_object, refusal, stop
+from target_salesforce.refusals import about, json_body, json_object, refusal, stop
 
 LOOKS, TRIES = 3, 6
-"""times that a row is sent before an answer is taken at its word; before a lock is"""
+"""times that answers lead a row on before one is taken at its word; times that it is sent before a lock is"""
 SHOWN = 5
 """ids that a message names at most"""
 REMOVALS = frozenset({Action.ARCHIVE, Action.DELETE})
 LOOKING = frozenset({Action.FIND, Action.READ, Action.RESOLVE})
 encode_json = msgspec.json.Encoder(decimal_format="number").encode
-_decode = msgspec.json.Decoder().decode
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+"""with the digits that a number is written with"""
 Body = Mapping[str, object]
 
 
@@ -75,8 +77,10 @@ class Collections:
         if name:
             head += f',"Id":{_text(name)}'
         body = row.body
-        if plan.parents or plan.match == ID:
-            body = encode_json(_nested(_decode(body), plan.parents))
+        lacking = plan.lacking.get(thing.name, frozenset())
+        if plan.parents or plan.match == ID or lacking:
+            payload = {field: value for field, value in _decode(body).items() if field not in lacking}
+            body = encode_json(_nested(payload, plan.parents))
         return head.encode() + (b"," + body[1:] if len(body) > 2 else b"}")
 
     def _look(self, batch: Batch) -> Request:
@@ -116,7 +120,7 @@ class Collections:
     def decode(self, response: Response, batch: Batch) -> list[Outcome]:
         """Read one outcome per row, in the batch's order. Raises a Refusal or a Stop."""
         if response.status != 200:
-            raise refusal(response, f"sync {batch.sync.stream}")
+            raise refusal(response, about(batch.sync))
         if batch.action in LOOKING:
             return self._found(response, batch)
         results = json_body(response)
@@ -150,7 +154,7 @@ class Collections:
 
     def refused(self, action: Action, row: Row, why: Reason) -> Outcome:
         """Say what becomes of a row that Salesforce did not take."""
-        rejected = Rejected(why.code, why.message, why.field)
+        rejected = Rejected(why.code, why.message, self.plan.field_of(why))
         if why.do in (Do.STOP, Do.REFRESH):
             raise stop(why)
         if why.do is Do.LOCKED or (why.code.startswith("CANNOT_INSERT") and SLOW_TRIGGER(why.text)):
@@ -166,10 +170,11 @@ class Collections:
         gone = why.code in GONE and not {*why.fields} - {ID, "id"}
         if gone and action in REMOVALS:
             return Delivered(row.destination_id)
-        if row.attempts >= LOOKS:
-            return None
         if why.code == "DUPLICATE_VALUE" and why.text.startswith("Duplicate external id specified"):
-            return Retry(why.code, crowded=True)  # two keys that only Salesforce takes for the same
+            # Two keys that only Salesforce takes for the same.
+            return Retry(why.code, crowded=True) if row.crowd < LOOKS else None
+        if row.led >= LOOKS:
+            return None
         converted = why.code == "CANNOT_UPDATE_CONVERTED_LEAD" and len(self.plan.things) > 1
         if action is Action.UPDATE and (gone or converted):
             return Again(None, "the record is not there, or has become another")
@@ -180,7 +185,7 @@ class Collections:
     def _found(self, response: Response, batch: Batch) -> list[Outcome]:
         """Tell where each row's record is."""
         body = json_object(response)
-        pages = [body] if "records" in body else _parts(body, f"sync {batch.sync.stream}")
+        pages = [body] if "records" in body else _parts(body, about(batch.sync))
         if len(batch.rows) > 1 and any(page.get("done") is False for page in pages):
             raise BatchRefused("TOO_MANY", "the query finds more records than it shows at once")
         if batch.action is Action.RESOLVE:
@@ -275,9 +280,9 @@ def _refuse_a_changed_org(batch: Batch, whys: Sequence[Reason | None]) -> None:
     alike = {(why.code, why.fields) if why else None for why in whys}
     why = whys[0] if len(alike) == 1 and len(whys) > 1 else None
     if why is not None and why.do is Do.SCHEMA:
-        about = f" for field {why.field}" if why.field else ""
+        field = f" for field {why.field}" if why.field else ""
         raise Misconfigured(
-            f"sync {batch.sync.stream}: Salesforce refuses every row{about} ({why.code}): {why.message}",
+            f"sync {batch.sync.stream}: Salesforce refuses every row{field} ({why.code}): {why.message}",
             "look at the field and at the user's permissions in Salesforce, then run again",
         )
 

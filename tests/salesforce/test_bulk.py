@@ -54,6 +54,16 @@ def test_many_rows_go_by_a_job_without_being_told_and_few_by_requests(tmp_path: 
     assert stored(sandbox)[key(1)]["LastName"] == f"{CANARY} b"
 
 
+def test_a_key_with_a_carriage_return_finds_its_own_record(tmp_path: Path, sandbox: Sandbox) -> None:
+    sandbox.salesforce.seed("Lead", [{"LastName": "other", "Company": "c", "Key__c": "a\nb"}])
+    run = ran(tmp_path, settings_for(sandbox, syncs=sync(bulk_above=0)), [SCHEMA, *records(3), record(9, key="a\r\nb")])
+    assert run.code == 0, run.stderr
+    assert counts(run)["by job"] == "3"
+    assert "not settled yet" not in run.stderr  # the job was made when the input had ended, not at the next look around
+    assert lasts(sandbox)["a\nb"] == "other"
+    assert lasts(sandbox)["a\r\nb"] == f"{CANARY} a"
+
+
 def test_rows_whose_ids_are_known_are_updated_by_a_job_and_nulls_clear(tmp_path: Path, sandbox: Sandbox) -> None:
     settings = settings_for(sandbox, syncs=sync(bulk_above=10))
     assert ran(tmp_path, settings, [SCHEMA, *records(30, size=7), state(1)]).code == 0

@@ -27,6 +27,16 @@ def convert(name: str, value: object, **options: bool) -> object:
         ("LastName", "O'Brien", "O'Brien"),
         ("LastName", 7, "7"),
         ("LastName", "", None),
+        ("LastName", " \t", None),
+        ("LastName", " a ", " a "),
+        ("Likes__c", [], None),
+        ("Likes__c", ";", None),
+        ("Likes__c", " ", None),
+        ("Free__c", [], None),
+        ("Free__c", [" ", None], None),
+        ("Free__c", " ; ", None),
+        ("Free__c", " ", None),
+        ("Rating", " ", None),
         ("Email", " Ana@Example.COM ", "ana@example.com"),
         ("Email", "  ", None),
         ("Score__c", Decimal("12.5"), Decimal("12.5")),
@@ -175,6 +185,17 @@ def test_every_mistake_is_named_at_once() -> None:
         (["Id", "LastName"], {"object_name": "Lead|Contact", "match": "Id"}, "found by a field that both have"),
         (["Id", "LastName"], {"match": "Id"}, "does not know how to upsert"),
         (["Page__c"], {"object_name": "Seen__e", "match": "Key__c"}, "an event is found by nothing"),
+        (["Phone", "Email"], {"object_name": "Lead|Contact", "match": "Email"}, "Contact has no field 'Phone'"),
+        (
+            ["Key__c", "Lead:Who.Key__c", "Contact:Who.Key__c"],
+            {"object_name": "Task"},
+            "'Lead:Who.Key__c' and 'Contact:Who.Key__c' fill the same look-up, WhoId",
+        ),
+        (
+            ["Key__c", "Account__c", "Account__r.Key__c"],
+            {},
+            "'Account__c' and 'Account__r.Key__c' fill the same look-up, Account__c",
+        ),
         (["Contact:Who.Key__c", "Key__c"], {"object_name": "Lead"}, "Lead has no relationship 'Who'"),
         (["Account:Account__r.Key__c", "Key__c"], {}, "can only be of Account; write 'Account__r.Key__c'"),
     ],
@@ -218,6 +239,15 @@ def test_a_boolean_is_not_cleared_and_everything_else_is() -> None:
     assert form.fields["Trial__c"].nulls == "skip"
     assert form.fields["LastName"].nulls is None
     assert form.clear is None
+
+
+def test_a_field_that_only_one_of_two_objects_has_is_told_of() -> None:
+    _, form = told(sync_of(["Email", "LastName", "Rating", "AccountId"], "Lead|Contact", "Email"))
+    assert set(form.fields) == {"Email", "LastName", "Rating", "AccountId"}
+    assert "Contact has no Rating: left out where the row's record is one" in form.note
+    assert "Lead has no AccountId: left out" in form.note
+    assert "looked up" in form.note
+    assert "match: Contact has no field 'Rating'" in mistakes(["Rating"], object_name="Lead|Contact", match="Rating")
 
 
 def test_rows_are_kept_apart_by_their_parent() -> None:

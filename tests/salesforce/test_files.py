@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from penstock.bulk import Absent, Job, JobStep, Moved, Over, Page
 from penstock.errors import BatchRefused, Fault, Misconfigured, NotAccepted
-from penstock.modes import MODES, Action
+from penstock.modes import MODES, Action, FieldRule, Sync
 from penstock.records import Delivered, Rejected, Retry, Unknown
 from target_salesforce.api import Options
 from target_salesforce.files import Lines, header, table, written
@@ -38,7 +38,7 @@ def job(step: JobStep, place: str = "", action: Action = Action.UPSERT, head: st
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=3, max_size=3))
 def test_text_comes_out_as_it_went_in_but_for_newlines(cells: list[str]) -> None:
     line = Lines(NAMES).line(dict(zip(NAMES, cells, strict=True)))
-    if "#N/A" in cells:
+    if "#N/A" in cells or "\r" in cells[0]:
         assert line is None
         return
     assert line is not None
@@ -59,6 +59,40 @@ def test_other_values(value: object, cell: str) -> None:
 @pytest.mark.parametrize("value", ["#N/A", "a\0b", "\ud800"])
 def test_what_cannot_travel_in_a_file_goes_by_a_request(value: str) -> None:
     assert Lines(("A",)).line({"A": value}) is None
+
+
+@pytest.mark.parametrize("newline", ["\r", "\r\n"])
+def test_a_key_with_a_carriage_return_goes_by_a_request_because_a_file_would_name_another_record(newline: str) -> None:
+    assert Lines(("Key__c", "LastName")).line({"Key__c": f"a{newline}b", "LastName": "x"}) is None
+    assert Lines(("Key__c", "LastName")).line({"Key__c": "a", "LastName": f"x{newline}y"}) == b'"a","x\ny"\r\n'
+    assert Lines(("Key__c", "Account.Key__c")).line({"Key__c": "a", "Account.Key__c": f"x{newline}y"}) is None
+
+
+def test_decimals_travel_with_their_digits_where_only_some_fields_are_sent() -> None:
+    rules = {
+        "Key__c": FieldRule("Key__c"),
+        "Score__c": FieldRule("Score__c"),
+        "LastName": FieldRule("l", when="created"),
+    }
+    sync = Sync("leads", "Lead", "Key__c", fields=rules, strategy=MODES["upsert"])
+    jobs = told(sync)[0].jobs
+    one = row(sync, "L-1")
+    one.body = b'{"Key__c":"L-1","Score__c":1234567890123456.78}'
+    assert jobs.line(jobs.head(sync, Action.UPSERT, by_id=False), one) == b'"L-1","","1234567890123456.78"\r\n'
+
+
+def test_a_parent_that_is_not_there_is_named_by_its_column() -> None:
+    sync = sync_of(["Key__c", "Account__r.Key__c"])
+    jobs = told(sync)[0].jobs
+    head = jobs.head(sync, Action.UPSERT, by_id=False)
+    why = "INVALID_FIELD:Foreign key external ID: a-9 not found for field Key__c in entity Account:--"
+    body = f'"sf__Id","sf__Error","Key__c"\r\n"","{why}","L-1"\r\n'.encode()
+    asked = Job(sync, Action.UPSERT, False, "penstock-1", head, 1, NUMBER, JobStep.RESULTS, "JobComplete failed")
+    page = jobs.decode(asked, answer(200, body))
+    assert isinstance(page, Page)
+    [(_, end)] = page.ends
+    assert isinstance(end, Rejected)
+    assert (end.code, end.field) == ("INVALID_FIELD", "Account__r.Key__c")
 
 
 def test_the_header_is_the_union_of_the_fields_with_the_key_first() -> None:

@@ -210,6 +210,19 @@ def test_lead_or_contact(tmp_path: Path, sandbox: Sandbox) -> None:
     assert counts(again)["updated"] == "4"
 
 
+def test_a_lead_is_made_of_what_contacts_have_no_field_for(tmp_path: Path, sandbox: Sandbox) -> None:
+    org = sandbox.salesforce
+    [contact] = org.seed("Contact", [{"LastName": "x", "Email": f"p1@{CANARY}.example.com"}])
+    fields = {"Email": "mail", "LastName": "last", "Company": "company"}
+    person = {"people": {"object": "Lead|Contact", "match": "Email", "fields": fields}}
+    run = ran(tmp_path, settings_for(sandbox, syncs=person), [SCHEMA, *records(3), state(1)])
+    assert run.code == 0, run.stderr
+    assert counts(run) == {"read": "3", "created": "2", "updated": "1"}
+    assert "Contact has no Company: left out where the row's record is one" in run.stderr
+    assert [each.properties["Company"] for each in org.objects("Lead")] == [f"{CANARY} Ltd"] * 2
+    assert [(each.id, each.properties["LastName"]) for each in org.objects("Contact")] == [(contact, f"{CANARY} a")]
+
+
 def test_events_are_appended(tmp_path: Path, sandbox: Sandbox) -> None:
     sandbox.salesforce.fields("Seen__e", {"name": "Page__c", "type": "string", "length": 80})
     events = {"people": {"object": "Seen__e", "mode": "append", "fields": {"Page__c": "last"}}}

@@ -33,9 +33,9 @@ def decoded(results: object, action: Action = Action.UPSERT, status: int = 200, 
     assert isinstance(sync, Sync)
     assert isinstance(destination, Salesforce)
     ids = action not in (Action.UPSERT, Action.CREATE, Action.FIND)
+    counted = {name: int(str(more.get(name, least))) for name, least in (("attempts", 1), ("led", 0), ("crowd", 0))}
     rows = [
-        row(sync, f"l-{n}", lead(n) if ids else None, int(str(more.get("attempts", 1))))
-        for n in range(1, int(str(more.get("rows", 2))) + 1)
+        row(sync, f"l-{n}", lead(n) if ids else None, **counted) for n in range(1, int(str(more.get("rows", 2))) + 1)
     ]
     return destination.decode(answer(status, results), batch(sync, action, rows))
 
@@ -163,9 +163,51 @@ def test_a_record_that_is_gone_is_looked_for_again_or_was_to_go() -> None:
     gone = [failed("ENTITY_IS_DELETED", "entity is deleted"), done(lead(2))]
     assert isinstance(decoded(gone, Action.UPDATE)[0], Again)
     assert isinstance(decoded(gone, Action.DELETE)[0], Delivered)
-    assert isinstance(decoded(gone, Action.UPDATE, attempts=3)[0], Rejected)
+    assert isinstance(decoded(gone, Action.UPDATE, led=3)[0], Rejected)
+    assert isinstance(decoded(gone, Action.UPDATE, attempts=5)[0], Again)
     parent = [failed("INVALID_CROSS_REFERENCE_KEY", "zanzibar", "Account__c"), done(lead(2))]
     assert isinstance(decoded(parent, Action.UPDATE)[0], Rejected)
+
+
+def test_two_keys_that_only_salesforce_takes_for_the_same_part_by_and_by() -> None:
+    same = [failed("DUPLICATE_VALUE", "Duplicate external id specified: zanzibar"), done(lead(2))]
+    assert isinstance(decoded(same, attempts=5)[0], Retry)
+    assert isinstance(decoded(same, crowd=3)[0], Rejected)
+
+
+def test_a_parent_that_is_not_there_is_the_rows_own_fault_and_named_by_its_column() -> None:
+    text = "Foreign key external ID: zanzibar not found for field Key__c in entity Account"
+    for end in decoded([failed("INVALID_FIELD", text)] * 2, sync=PARENTS, destination=WITH_PARENTS):
+        assert isinstance(end, Rejected)
+        assert (end.code, end.field) == ("INVALID_FIELD", "Account__r.Key__c")
+        assert "zanzibar" not in end.message
+    with pytest.raises(Misconfigured, match="refuses every row"):
+        decoded([failed("INVALID_FIELD", "zanzibar")] * 2, sync=PARENTS, destination=WITH_PARENTS)
+
+
+def test_a_field_goes_to_the_object_that_has_it() -> None:
+    sync = sync_of(["Email", "LastName", "Rating", "AccountId"], "Lead|Contact", "Email")
+    people, _ = told(sync)
+    values: Any = {"LastName": "x", "Rating": "Hot", "AccountId": None}
+    rows = [row(sync, "a@example.com", CONTACT, **values), row(sync, "b@example.com", lead(1), **values)]
+    updated = {each["Id"]: each for each in sent(people.encode(batch(sync, Action.UPDATE, rows)))["records"]}
+    named = {"Email": "a@example.com", "LastName": "x"}
+    assert updated[CONTACT] == {"attributes": {"type": "Contact"}, "Id": CONTACT, **named, "AccountId": None}
+    named["Email"] = "b@example.com"
+    assert updated[lead(1)] == {"attributes": {"type": "Lead"}, "Id": lead(1), **named, "Rating": "Hot"}
+    [made] = sent(people.encode(batch(sync, Action.UPSERT, [row(sync, "b@example.com", **values)])))["records"]
+    assert made == {"attributes": {"type": "Lead"}, **named, "Rating": "Hot"}
+
+
+def test_decimals_keep_their_digits_beside_a_parent() -> None:
+    one = row(PARENTS, "L-1")
+    one.body = b'{"Key__c":"L-1","Score__c":1234567890123456.78,"Account__r.Key__c":"A-9"}'
+    assert b'"Score__c":1234567890123456.78' in (WITH_PARENTS.encode(batch(PARENTS, Action.UPSERT, [one])).body or b"")
+
+
+def test_a_permission_that_is_missing_in_mid_run_names_sync_and_object() -> None:
+    with pytest.raises(Misconfigured, match=r"sync leads \(Lead\) was refused \(status 403, INSUFFICIENT_ACCESS\)"):
+        decoded([{"errorCode": "INSUFFICIENT_ACCESS", "message": "zanzibar"}], status=403)
 
 
 def test_a_creation_that_finds_its_key_taken_has_found_its_record() -> None:

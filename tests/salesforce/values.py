@@ -127,7 +127,9 @@ def told(sync: Sync, options: Options | None = None) -> tuple[Salesforce, Form]:
     return destination, destination.form(sync, columns, ["id"], org_ask)
 
 
-def row(sync: Sync, match: str, record_id: str | None = None, attempts: int = 1, **values: Any) -> Row:
+def row(
+    sync: Sync, match: str, record_id: str | None = None, attempts: int = 1, led: int = 0, crowd: int = 0, **values: Any
+) -> Row:
     payload: dict[str, object] = {**({sync.match: match} if sync.match else {}), **values}
     return Row(
         sync=sync,
@@ -141,6 +143,8 @@ def row(sync: Sync, match: str, record_id: str | None = None, attempts: int = 1,
         epochs=[],
         destination_id=record_id,
         attempts=attempts,
+        led=led,
+        crowd=crowd,
     )
 
 

@@ -27,6 +27,8 @@ def test_the_pages_commands(api: Api) -> None:
     assert api.call("GET", "/crm/v3/properties/p12345678_car").status_code == 200
     assert api.call("GET", "/crm/v3/objects/contacts").headers["X-HubSpot-RateLimit-Max"] == "100"
     assert sandbox.lists() == {"Trial ends": []}
+    assert [each.properties["Loyalty_Key__c"] for each in sandbox.salesforce.objects("Contact")] == ["L-1"]
+    assert sandbox.salesforce.objects("Order__c") == []
     with urlopen(sandbox.url + "/") as page:
         assert "Trial ends" in page.read().decode()
     subprocess.run(["bash", "-euo", "pipefail", "-c", setup + reset], check=True, capture_output=True)

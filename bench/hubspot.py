@@ -12,14 +12,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import yaml
 
+from bench.against import FIRST, LAST, peer_rows_per_s, requests_between, served, steady_share
 from bench.plugins import ROOT
 from bench.results import Result, median_of
 from penstock_sandbox.handle import Sandbox, Stats
@@ -30,11 +29,9 @@ ROWS = 100_000
 COMPANIES = 10_000
 CHANGED = 1_000
 PEER_ROWS = 300
-PEER = ROOT / ".venv-foreign" / "drt" / "bin" / "python"
 LIMIT, WINDOW = 190, 10.0
+LATENCY_MS = 100
 COMMAND = "make bench B=hubspot"
-FIRST = ("Ana", "Björn", "Chloé", "Дмитрий", "Esi", "فرح", "Gōta", "美咲")
-LAST = ("Rivera", "Okafor", "Müller", "Nguyễn", "O'Brien", "Silva", "渡辺")
 FIELDS = {
     "customer_key": "customer_key",
     "email": "email",
@@ -106,21 +103,6 @@ def write_lines(file: Path, rows: int, changed: int = 0) -> None:
         out.write(encode({"type": "STATE", "value": {"rows": rows}}) + b"\n")
 
 
-@contextmanager
-def served() -> Iterator[Sandbox]:
-    """Serve a sandbox in a process of its own."""
-    command = [sys.executable, "-m", "penstock_sandbox.cli", "serve", "--port", "0", "--latency-ms", "100"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stdout is not None
-        address = re.search(r"http://\S+", process.stdout.readline())
-        try:
-            if address is None:
-                raise SystemExit("the sandbox did not start")
-            yield Sandbox(address[0])
-        finally:
-            process.terminate()
-
-
 def load(sandbox: Sandbox, lines: Path, name: str, links: bool = False) -> Load:
     """Run the target over some lines. The ledger of that name is its own."""
     link = {"object": "companies", "match": "account_key", "from": "account_key"}
@@ -146,25 +128,18 @@ def load(sandbox: Sandbox, lines: Path, name: str, links: bool = False) -> Load:
 
 def figures(seconds: float, before: Stats, after: Stats, writes: list[Write]) -> Load:
     """Take one load out of the sandbox's counters and history."""
-    routes = {name: count - before.routes.get(name, 0) for name, count in after.routes.items()}
     objects = sorted({(write.request, write.time) for write in writes if write.to is None})
     moments = sorted(dict(objects).values())
-    full = int((moments[-1] - moments[0]) // WINDOW) if moments else 0
-    steady = [m for m in moments if WINDOW <= m - moments[0] < full * WINDOW]
-    share = len(steady) / (LIMIT * (full - 1)) if full > 1 else 0.0
     refused = after.answers_429 - before.answers_429
-    return Load(seconds, {name: count for name, count in routes.items() if count}, refused, round(share, 4))
+    share = steady_share(moments, LIMIT, WINDOW)
+    return Load(seconds, requests_between(before, after), refused, share)
 
 
 def peer(sandbox: Sandbox) -> float:
     """Return the rows per second of the best open peer that installs from a package index: drt-core."""
-    if not PEER.exists():
-        raise SystemExit("drt-core is not installed: run `make .venv-foreign/drt/ready`")
     rows = [{name: value or "" for name, value in person(n).items()} for n in range(PEER_ROWS)]
     (HOME / "peer.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    command = [str(PEER), str(ROOT / "bench" / "peer.py"), sandbox.hubspot_url, sandbox.token, str(HOME / "peer.jsonl")]
-    told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return float(told["delivered"]) / float(told["seconds"])
+    return peer_rows_per_s("peer.py", sandbox.hubspot_url, sandbox.token, str(HOME / "peer.jsonl"))
 
 
 def hubspot() -> list[Result]:
@@ -175,14 +150,14 @@ def hubspot() -> list[Result]:
     write_lines(first, ROWS)
     write_lines(morning, ROWS, CHANGED)
     write_lines(nothing, 0)
-    with served() as sandbox:
+    with served(LATENCY_MS) as sandbox:
         rows_per_s = peer(sandbox)
-    with served() as sandbox:
+    with served(LATENCY_MS) as sandbox:
         startup = load(sandbox, nothing, "startup").requests
         whole = load(sandbox, first, "plain")
         rows = len(sandbox.objects())
         changed = load(sandbox, morning, "plain")
-    with served() as sandbox:
+    with served(LATENCY_MS) as sandbox:
         key = {
             "name": "account_key",
             "label": "Account",

@@ -7,7 +7,6 @@ figure. The steady part of a load is from its second to its last full window.
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 import msgspec
 import yaml
 
+from bench.against import FIRST, LAST, peer_rows_per_s, requests_between, served, steady_share
 from bench.plugins import ROOT
 from bench.results import Result, median_of
 from penstock_sandbox.handle import Sandbox, Stats
@@ -30,12 +30,9 @@ ROWS = 20_000
 COMPANIES = 2_000
 ATTACHED = 5_000
 PEER_ROWS = 300
-PEER = ROOT / ".venv-foreign" / "drt" / "bin" / "python"
 LIMIT, WINDOW = 1_667, 10.0
 LATENCY_MS = 150
 COMMAND = "make bench B=intercom"
-FIRST = ("Ana", "Björn", "Chloé", "Дмитрий", "Esi", "فرح", "Gōta", "美咲")
-LAST = ("Rivera", "Okafor", "Müller", "Nguyễn", "O'Brien", "Silva", "渡辺")
 PEOPLE = {
     "object": "contacts",
     "match": "external_id",
@@ -106,20 +103,11 @@ def write_lines(file: Path, *streams: Iterator[dict[str, object]]) -> Path:
 
 
 @contextmanager
-def served() -> Iterator[Sandbox]:
-    """Serve a sandbox in a process of its own."""
-    command = [sys.executable, "-m", "penstock_sandbox.cli", "serve", "--port", "0", "--latency-ms", str(LATENCY_MS)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stdout is not None
-        address = re.search(r"http://\S+", process.stdout.readline())
-        try:
-            if address is None:
-                raise SystemExit("the sandbox did not start")
-            sandbox = Sandbox(address[0])
-            sandbox.intercom.attributes("contact", plan="string", seats="integer")
-            yield sandbox
-        finally:
-            process.terminate()
+def workspace() -> Iterator[Sandbox]:
+    """Serve a sandbox whose workspace has the attributes."""
+    with served(LATENCY_MS) as sandbox:
+        sandbox.intercom.attributes("contact", plan="string", seats="integer")
+        yield sandbox
 
 
 def load(sandbox: Sandbox, given: Path, name: str, links: bool = False) -> Load:
@@ -144,25 +132,18 @@ def load(sandbox: Sandbox, given: Path, name: str, links: bool = False) -> Load:
 
 def figures(seconds: float, before: Stats, after: Stats, writes: list[Write]) -> Load:
     """Take one load out of the sandbox's counters and history."""
-    routes = {name: count - before.routes.get(name, 0) for name, count in after.routes.items()}
     moments = sorted(dict({(write.request, write.time) for write in writes}).values())
-    full = int((moments[-1] - moments[0]) // WINDOW) if moments else 0
-    steady = [m for m in moments if WINDOW <= m - moments[0] < full * WINDOW]
-    share = len(steady) / (LIMIT * (full - 1)) if full > 1 else 0.0
     refused = after.answers_429 - before.answers_429
-    return Load(seconds, {name: count for name, count in routes.items() if count}, refused, round(share, 4))
+    share = steady_share(moments, LIMIT, WINDOW)
+    return Load(seconds, requests_between(before, after), refused, share)
 
 
 def peer(sandbox: Sandbox) -> float:
     """Return the rows per second of the best open peer that installs from a package index: drt-core."""
-    if not PEER.exists():
-        raise SystemExit("drt-core is not installed: run `make .venv-foreign/drt/ready`")
     rows = [{name: value or "" for name, value in person(n).items()} for n in range(PEER_ROWS)]
     (HOME / "peer.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    address, token = sandbox.intercom.url, sandbox.intercom.token
-    command = [str(PEER), str(ROOT / "bench" / "peer_intercom.py"), address, token, str(HOME / "peer.jsonl")]
-    told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return float(told["delivered"]) / float(told["seconds"])
+    given = (sandbox.intercom.url, sandbox.intercom.token, str(HOME / "peer.jsonl"))
+    return peer_rows_per_s("peer_intercom.py", *given)
 
 
 def intercom() -> list[Result]:
@@ -176,14 +157,14 @@ def intercom() -> list[Result]:
     both = write_lines(
         HOME / "both.jsonl", lines("accounts", accounts), lines("people", (person(n) for n in range(ATTACHED)))
     )
-    with served() as sandbox:
+    with workspace() as sandbox:
         rows_per_s = peer(sandbox)
-    with served() as sandbox:
+    with workspace() as sandbox:
         startup = load(sandbox, nothing, "startup").requests
         first = load(sandbox, new, "plain")
         rows = len(sandbox.intercom.objects())
         second = load(sandbox, changed, "plain")
-    with served() as sandbox:
+    with workspace() as sandbox:
         attached = load(sandbox, both, "attached", links=True)
         pairs = sum(bool(each.properties.get("companies")) for each in sandbox.intercom.objects())
     if rows < 0.99 * ROWS or pairs < 0.99 * ATTACHED:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.against import peer_rows_per_s, requests_between, served
 from bench.plugins import ROOT
 from bench.results import Result, median_of
 from penstock.records import Delivered
@@ -30,7 +31,6 @@ from target_salesforce.files import Lines, written
 
 HOME = ROOT / ".bench" / "salesforce"
 MILLION, TENTH, CHANGED, SOME = 1_000_000, 100_000, 1_000, 20_000
-PEER = ROOT / ".venv-foreign" / "drt" / "bin" / "python"
 COMMAND = "make bench B=salesforce"
 NAMES = ("Rivera", "Okafor", "Müller", "Nguyễn", "O'Brien", "渡辺", 'Ann "Bo" Silva', "two\nlines")
 FIELDS = {
@@ -112,36 +112,27 @@ def write_lines(file: Path, rows: int, changed: int = 0) -> None:
 
 
 @contextmanager
-def served(latency_ms: int = 0) -> Iterator[Sandbox]:
-    """Serve a sandbox in a process of its own."""
-    command = [sys.executable, "-m", "penstock_sandbox.cli", "serve", "--port", "0", "--latency-ms", str(latency_ms)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stdout is not None
-        address = re.search(r"http://\S+", process.stdout.readline())
-        try:
-            if address is None:
-                raise SystemExit("the sandbox did not start")
-            sandbox = Sandbox(address[0])
-            sandbox.configure(history="keys")  # its own notes of every value would take the time of two cores
-            sandbox.salesforce.fields("Lead", *CUSTOM)
-            yield sandbox
-        finally:
-            process.terminate()
+def org(latency_ms: int = 0) -> Iterator[Sandbox]:
+    """Serve a sandbox whose org has the fields."""
+    with served(latency_ms) as sandbox:
+        sandbox.configure(history="keys")  # its own notes of every value would take the time of two cores
+        sandbox.salesforce.fields("Lead", *CUSTOM)
+        yield sandbox
 
 
 def load(sandbox: Sandbox, lines: Path, name: str, **more: object) -> Load:
     """Run the target over some lines. The ledger of that name is its own."""
-    org = sandbox.salesforce
+    there = sandbox.salesforce
     config = {
-        "login_url": org.url,
-        "client_id": org.client_id,
-        "client_secret": org.client_secret,
-        "refresh_token": org.refresh_token,
+        "login_url": there.url,
+        "client_id": there.client_id,
+        "client_secret": there.client_secret,
+        "refresh_token": there.refresh_token,
         "syncs": {"leads": {"object": "Lead", "match": "Key__c", "fields": FIELDS, **more}},
         "ledger_path": str(HOME / f"{name}.db"),
     }
     (HOME / "config.json").write_text(json.dumps(config), "utf-8")
-    before = sandbox.stats().routes
+    before = sandbox.stats()
     started = time.monotonic()
     with lines.open("rb") as given, (HOME / "log").open("ab") as log:
         command = [sys.executable, "-m", "target_salesforce.target", "--config", str(HOME / "config.json")]
@@ -150,10 +141,9 @@ def load(sandbox: Sandbox, lines: Path, name: str, **more: object) -> Load:
     seconds = time.monotonic() - started
     if status:
         raise SystemExit(f"a load of {name} did not end well: no benchmark; see {HOME / 'log'}")
-    routes = {route: count - before.get(route, 0) for route, count in sandbox.stats().routes.items()}
     return Load(
         seconds,
-        {route: count for route, count in routes.items() if count},
+        requests_between(before, sandbox.stats()),
         usage.ru_maxrss / 1024,
         usage.ru_utime + usage.ru_stime,
     )
@@ -186,23 +176,17 @@ def files_alone(rows: int = 200_000) -> float:
 
 def peer(sandbox: Sandbox) -> float:
     """Return the rows per second of the best open peer that installs from a package index: drt-core."""
-    if not PEER.exists():
-        raise SystemExit("drt-core is not installed: run `make .venv-foreign/drt/ready`")
     rows = ({name: lead(n)[column] for name, column in FIELDS.items()} for n in range(TENTH))
     file = HOME / "peer.jsonl"
     file.write_text("".join(json.dumps(row, default=str) + "\n" for row in rows), "utf-8")
-    org = sandbox.salesforce
+    there = sandbox.salesforce
     secrets = {
-        "PEER_client_id": org.client_id,
-        "PEER_client_secret": org.client_secret,
-        "PEER_username": org.username,
-        "PEER_password": org.password + org.security_token,
+        "PEER_client_id": there.client_id,
+        "PEER_client_secret": there.client_secret,
+        "PEER_username": there.username,
+        "PEER_password": there.password + there.security_token,
     }
-    command = [str(PEER), str(ROOT / "bench" / "peer_salesforce.py"), org.url, str(file)]
-    told = json.loads(
-        subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | secrets).stdout
-    )
-    return float(told["delivered"]) / float(told["seconds"])
+    return peer_rows_per_s("peer_salesforce.py", there.url, str(file), secrets=secrets)
 
 
 def salesforce() -> list[Result]:
@@ -218,18 +202,18 @@ def salesforce() -> list[Result]:
     write_lines(million, MILLION)
     write_lines(morning, TENTH, CHANGED)
     write_lines(some, SOME)
-    with served() as sandbox:
+    with org() as sandbox:
         startup = load(sandbox, nothing, "tenth").calls()
         small = load(sandbox, tenth, "tenth")
         changed = load(sandbox, morning, "tenth")
-    with served() as sandbox:
+    with org() as sandbox:
         whole = load(sandbox, million, "million")
         there = len(sandbox.history(after=MILLION - 1, limit=2))
     if not there:
         raise SystemExit("not all leads arrived: no benchmark")
-    with served(latency_ms=100) as sandbox:
+    with org(latency_ms=100) as sandbox:
         by_calls = load(sandbox, some, "some", bulk_above="never")
-    with served() as sandbox:
+    with org() as sandbox:
         peers = peer(sandbox)
     results = r"ingest/\{id\}/\{id\}"
     return [

@@ -13,7 +13,7 @@ from penstock.conformance import outcomes, table
 from penstock.conformance.adapter import Adapter
 from penstock.conformance.outcomes import Outcomes
 from penstock.conformance.suite import TargetConformance
-from tests.conformance import test_target_hubspot, test_target_intercom
+from tests.conformance import test_target_hubspot, test_target_intercom, test_target_salesforce
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -21,6 +21,7 @@ CHECK = str(HERE / "check_plain.py")
 OURS: dict[str, type[TargetConformance]] = {
     "target-hubspot": test_target_hubspot.TestTargetHubSpot,
     "target-intercom": test_target_intercom.TestTargetIntercom,
+    "target-salesforce": test_target_salesforce.TestTargetSalesforce,
 }
 TESTS = sorted(name for name in dir(TargetConformance) if name.startswith("test_"))
 MEANT = {

@@ -144,10 +144,10 @@ def test_a_stream_that_is_not_there_is_told_before_anything_is_asked(ledger: tup
 
 def test_a_stream_that_was_forgotten_may_go_to_another_object(ledger: tuple[World, Path]) -> None:
     _, path = ledger
-    with closing(Ledger(path)) as opened, pytest.raises(Misconfigured, match="was synced to"):
+    with closing(Ledger(places.at(path))) as opened, pytest.raises(Misconfigured, match="was synced to"):
         opened.open_sync("people", "companies")
     told(path, "forget", "people", "--yes")
-    with closing(Ledger(path)) as opened:
+    with closing(Ledger(places.at(path))) as opened:
         again = opened.open_sync("people", "companies")
         assert (again.new, again.mapping, again.rules) == (True, None, None)
         assert again.pending

@@ -51,7 +51,7 @@ def test_signals_at_random_instants_break_nothing() -> None:
 
 
 @needs_strace
-@pytest.mark.parametrize("fault", ["fdatasync:error=EIO:when=3+", "pwrite64:error=ENOSPC:when=15+"])
+@pytest.mark.parametrize("fault", ["fdatasync:error=EIO:when=3+", "pwrite64:error=ENOSPC:when=30+"])
 def test_a_disk_that_fails_stops_the_run_and_no_state_passes_it(rounds: Rounds, tmp_path: Path, fault: str) -> None:
     rounds.disturbed()  # the ledger is there before its disk fails
     call = fault.partition(":")[0]

@@ -19,9 +19,10 @@ LAST = ("Rivera", "Okafor", "Müller", "Nguyễn", "O'Brien", "Silva", "渡辺")
 
 
 @contextmanager
-def served(latency_ms: int = 0) -> Iterator[Sandbox]:
-    """Serve a sandbox in a process of its own."""
+def served(latency_ms: int = 0, *options: str) -> Iterator[Sandbox]:
+    """Serve a sandbox in a process of its own; options are the command's."""
     command = [sys.executable, "-m", "penstock_sandbox.cli", "serve", "--port", "0", "--latency-ms", str(latency_ms)]
+    command += options
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         address = re.search(r"http://\S+", process.stdout.readline())

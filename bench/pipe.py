@@ -7,15 +7,13 @@ them, which flatters them), on fewer rows because it is slower.
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from bench import plugins
+from bench.against import served
 from bench.plugins import MELTANO, ROOT
 from bench.results import Result, median_of
 from bench.warehouse import make_warehouse
@@ -32,7 +30,7 @@ def pipe_unchanged() -> list[Result]:
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir(parents=True)
     make_warehouse(HOME / "warehouse.duckdb", ROWS)
-    with served() as sandbox:
+    with served(0, "--unlimited") as sandbox:
         sandbox.configure(history="keys")
         environment = settings(sandbox)
         first = timed([str(MELTANO), *RUN], environment)
@@ -56,21 +54,6 @@ def pipe_unchanged() -> list[Result]:
     )
     result.compared_with["ratio_to_stock"] = round(result.value / stock, 2)
     return [result]
-
-
-@contextmanager
-def served() -> Iterator[Sandbox]:
-    """Serve a sandbox without rate limits in a process of its own."""
-    command = [sys.executable, "-m", "penstock_sandbox.cli", "serve", "--port", "0", "--unlimited"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        address = re.search(r"http://\S+", process.stdout.readline())
-        try:
-            if address is None:
-                raise SystemExit("the sandbox did not start")
-            yield Sandbox(address[0])
-        finally:
-            process.terminate()
 
 
 def settings(sandbox: Sandbox) -> dict[str, str]:

@@ -12,6 +12,9 @@ from penstock.conformance.oracle import resent
 from penstock.conformance.process import Ended, Process
 from penstock.conformance.trial import Trial
 
+HELD = 0.5
+"""seconds that a write waits for a STATE that should not come before it"""
+
 
 class Deaths(Base):
     """The process dies, is asked to end, runs twice."""
@@ -105,6 +108,7 @@ class Deaths(Base):
 
         From outside, the files are copied after a kill -9 and the copy is what the next run finds. What the disk's
         cache would have lost cannot be told here: that takes a file system that drops what was not synced.
+        Every write is held for a moment: a STATE ahead of it is out, and the machine dead, before it is applied.
         """
         batch = self.adapter.batch
         trial.rows(batch)
@@ -113,12 +117,20 @@ class Deaths(Base):
             trial.bad_row("refused", refused)
         acknowledging = len(trial.entries)
         trial.rows(batch, start=batch)
-        process = trial.start()
-        process.feed(trial.input())
-        process.first_state(trial.limit)
-        process.kill()
+        process: list[Process] = []
+
+        def held() -> None:
+            if process[0].first_state(HELD):
+                process[0].kill()
+
+        trial.proxy.strike(Fault("before_apply", "none", do=held, said="held for a STATE that is too early"))
+        process.append(trial.start())
+        process[0].feed(trial.input())
+        process[0].first_state(trial.limit)
+        process[0].kill()
+        trial.proxy.calm()
         trial.folder = shutil.copytree(trial.folder, trial.folder.with_name("copy"))
-        trial.finished(process)
+        trial.finished(process[0])
         if refused and trial.position > acknowledging:
             trial.rejected({"refused"})
         trial.finish()

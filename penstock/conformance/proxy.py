@@ -153,6 +153,9 @@ class Proxy:
             return self._say(connection, exchange, Response(200, b"{}"))
         if (before := faults.get("before_apply")) and before.kind == "none" and before.do:
             before.do()
+            if self._wait_for_the_client(connection, exchange, 0.0):  # killed: what it sends is not seen
+                exchange.ended = time.monotonic()
+                return False
         elif before:
             return self._inflict(connection, exchange, before)
         with self._one_at_a_time:  # so that the history has the order in which the server applied

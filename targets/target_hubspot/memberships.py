@@ -51,7 +51,7 @@ class Memberships:
         for row in batch.rows:
             if batch.action is not Action.UPDATE or row.destination_id not in missing:
                 outcomes.append(Delivered(row.destination_id, None if added is None else row.destination_id in added))
-            elif row.attempts < LOOKS:
+            elif row.led < LOOKS:
                 outcomes.append(Again(None, "the record is not there"))
             else:
                 outcomes.append(Rejected("OBJECT_NOT_FOUND", codes.SENTENCES["OBJECT_NOT_FOUND"]))

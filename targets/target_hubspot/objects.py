@@ -154,10 +154,10 @@ class Objects:
 
     def _row_error(self, error: Mapping[str, object], row: Row, action: Action) -> Outcome:
         why = codes.reason(error)
-        if why.code == "OBJECT_NOT_FOUND" and action is Action.UPDATE and row.attempts < LOOKS:
+        if why.code == "OBJECT_NOT_FOUND" and action is Action.UPDATE and row.led < LOOKS:
             return Again(None, "the record is not there")
         makes = action in (Action.UPSERT, Action.CREATE)
-        if makes and why.code in TAKEN and row.attempts < LOOKS:
+        if makes and why.code in TAKEN and row.led < LOOKS:
             # Who has the row's address is the row's own record only where the address is what identifies rows.
             if self.match == "email" and (existing := codes.existing_id(error)) is not None:
                 return Again(existing, "the record exists under this id")
@@ -283,6 +283,6 @@ def _refuse_a_changed_portal(batch: Batch, outcomes: Sequence[Outcome | None]) -
 
 def _unmentioned(row: Row, action: Action) -> Outcome:
     """Judge a row that the answer leaves out. An update drops ids that were merged away in silence (observed)."""
-    if action is Action.UPDATE and row.destination_id is not None and row.attempts < LOOKS:
+    if action is Action.UPDATE and row.destination_id is not None and row.led < LOOKS:
         return Again(None, "the record id was left out of the answer")
     return Unknown("the answer does not mention the row", answered=True)

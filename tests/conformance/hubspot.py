@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from penstock.conformance.adapter import Adapter, Json, Pair, Says
 from penstock.conformance.wire import Request, Response
 from penstock_sandbox.handle import Sandbox
 from penstock_sandbox.server import running
+from tests.conformance.ledgers import rejected
 from tests.hubspot.process import command, environment, settings_for
 
 FIELDS = {"email": "mail", "firstname": "value", "lead_score": "score"}
@@ -81,12 +81,7 @@ class HubSpotAdapter(Adapter):
         return [(key_of(c.properties), c.properties.get("firstname", "")) for c in self.sandbox.objects()]
 
     def rejects(self, folder: Path) -> set[str]:
-        if not (folder / "ledger.db").exists():
-            return set()
-        with closing(sqlite3.connect(folder / "ledger.db")) as db:
-            if not db.execute("select 1 from sqlite_master where name = 'rejects'").fetchall():
-                return set()
-            return {json.loads(key)[0] for (key,) in db.execute("select row_key from rejects")}
+        return rejected(folder / "ledger.db")
 
     def says(self, what: Says) -> Response:
         status, body = WORDS[what]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +12,7 @@ from penstock.conformance.adapter import Adapter, Json, Pair, Says
 from penstock.conformance.wire import Request, Response
 from penstock_sandbox.handle import Sandbox
 from penstock_sandbox.server import running
+from tests.conformance.ledgers import rejected
 from tests.salesforce.process import EXTERNAL, command, environment, settings_for
 
 FIELDS = {"Key__c": "key", "LastName": "value", "Company": {"constant": "Acme"}, "Email": "mail"}
@@ -84,12 +84,7 @@ class SalesforceAdapter(Adapter):
         return [(each["Key__c"], each.get("LastName", "")) for each in found]
 
     def rejects(self, folder: Path) -> set[str]:
-        if not (folder / "ledger.db").exists():
-            return set()
-        with closing(sqlite3.connect(folder / "ledger.db")) as db:
-            if not db.execute("select 1 from sqlite_master where name = 'rejects'").fetchall():
-                return set()
-            return {json.loads(key)[0] for (key,) in db.execute("select row_key from rejects")}
+        return rejected(folder / "ledger.db")
 
     def says(self, what: Says) -> Response:
         status, body = WORDS[what]

@@ -22,10 +22,10 @@ def upserted(status: int, body: object, *emails: str) -> list[Outcome]:
     return DESTINATION.decode(answer(status, body), batch(SYNC, Action.UPSERT, rows))
 
 
-def updated(body: object, *ids: str, former: str | None = None, attempts: int = 1) -> list[Outcome]:
+def updated(body: object, *ids: str, former: str | None = None, led: int = 0, attempts: int = 1) -> list[Outcome]:
     rows = [row(SYNC, f"{record_id}@example.com", record_id, former) for record_id in ids]
     for each in rows:
-        each.attempts = attempts
+        each.led, each.attempts = led, attempts
     return DESTINATION.decode(answer(200, body), batch(SYNC, Action.UPDATE, rows))
 
 
@@ -208,7 +208,12 @@ def test_a_row_whose_match_value_changed_is_looked_for_under_the_former_one_firs
 
 
 def test_an_update_left_out_three_times_is_not_acknowledged() -> None:
-    assert updated({"results": []}, "2", attempts=3) == [LEFT_OUT]
+    assert updated({"results": []}, "2", led=3) == [LEFT_OUT]
+
+
+def test_requests_that_failed_are_no_answers_that_left_a_record_out() -> None:
+    [outcome] = updated({"results": []}, "2", attempts=5)
+    assert isinstance(outcome, Again)
 
 
 def looked_up(body: Body, attempts: int = 1) -> Outcome:

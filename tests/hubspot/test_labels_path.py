@@ -11,7 +11,8 @@ from penstock_sandbox.handle import Sandbox
 from tests.hubspot.process import rejects
 from tests.hubspot.test_links_path import DEFAULT, PEOPLE, PRIMARY, pairs, person
 from tests.hubspot.test_lists_path import raw
-from tests.hubspot.test_objects_path import KEY, good, run, stored, stream
+from tests.hubspot.test_objects_path import KEY, good, run, stored
+from tests.streams import stream
 
 Json = dict[str, Any]
 PLAIN: Json = {"object": "companies", "match": "crm_key", "from": "account"}

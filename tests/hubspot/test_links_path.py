@@ -9,7 +9,8 @@ import pytest
 
 from penstock_sandbox.handle import Sandbox
 from tests.hubspot.process import rejects
-from tests.hubspot.test_objects_path import KEY, good, run, stored, stream
+from tests.hubspot.test_objects_path import KEY, good, run, stored
+from tests.streams import stream
 
 Json = dict[str, Any]
 DEFAULT, PRIMARY = 279, 1

@@ -14,8 +14,9 @@ from penstock.records import Request, Response
 from penstock_sandbox.handle import Sandbox
 from target_hubspot.api import HubSpot
 from tests.hubspot.process import rejects
-from tests.hubspot.test_objects_path import good, run, stream
+from tests.hubspot.test_objects_path import good, run
 from tests.hubspot.values import answer, portal_ask
+from tests.streams import stream
 
 Json = dict[str, Any]
 NAME = "Trial ends"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +13,11 @@ import pytest
 
 from penstock_sandbox.handle import Sandbox
 from tests.hubspot.process import Ended, Line, ran, rejects, settings_for
+from tests.streams import stream
 
 Json = dict[str, Any]
 KEY: Json = {"name": "crm_key", "label": "Key", "type": "string", "fieldType": "text", "groupName": "own"}
 KEY["hasUniqueValue"] = True
-
-
-def stream(name: str, *rows: Mapping[str, Any], version: int | None = None, types: Json | None = None) -> list[Line]:
-    """SCHEMA and records of a stream whose key is `id`; complete where it has a version."""
-    columns = {column: (types or {}).get(column, {}) for row in rows for column in row}
-    lines: list[Line] = [
-        {"type": "SCHEMA", "stream": name, "key_properties": ["id"], "schema": {"properties": columns or {"id": {}}}}
-    ]
-    more = {} if version is None else {"version": version}
-    lines += [{"type": "RECORD", "stream": name, "record": row, **more} for row in rows]
-    if version is not None:
-        lines.append({"type": "ACTIVATE_VERSION", "stream": name, "version": version})
-    return lines
 
 
 def run(folder: Path, sandbox: Sandbox, syncs: Json, lines: Sequence[Line], **settings: Any) -> Ended:

@@ -114,7 +114,7 @@ def test_members_travel_as_a_bare_array_and_missing_ones_are_looked_for_again() 
     assert both.path == "/l/42/memberships/add-and-remove"
     assert sent(both) == {"recordIdsToAdd": ["1", "2"], "recordIdsToRemove": ["3"]}
     assert MEMBERS.decode(answer(200, {}), batch(SYNC, Action.UPDATE, rows)) == [Delivered("1"), Delivered("2")]
-    rows[1].attempts = 3
+    rows[1].led = 3
     assert isinstance(MEMBERS.decode(answer(200, body), batch(SYNC, Action.UPDATE, rows))[1], Rejected)
     taken = batch(SYNC, Action.ARCHIVE, rows)
     assert MEMBERS.encode(taken).path == "/l/42/memberships/remove"

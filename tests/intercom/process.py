@@ -74,19 +74,6 @@ def good(end: Ended) -> Ended:
     return end
 
 
-def stream(name: str, *rows: Mapping[str, Any], version: int | None = None, types: Json | None = None) -> list[Line]:
-    """SCHEMA and records of a stream whose key is `id`; complete where it has a version."""
-    columns = {column: (types or {}).get(column, {}) for row in rows for column in row}
-    lines: list[Line] = [
-        {"type": "SCHEMA", "stream": name, "key_properties": ["id"], "schema": {"properties": columns or {"id": {}}}}
-    ]
-    more = {} if version is None else {"version": version}
-    lines += [{"type": "RECORD", "stream": name, "record": row, **more} for row in rows]
-    if version is not None:
-        lines.append({"type": "ACTIVATE_VERSION", "stream": name, "version": version})
-    return lines
-
-
 def person(number: int, **more: Any) -> Json:
     return {
         "id": f"u-{number}",

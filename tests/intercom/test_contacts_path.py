@@ -9,7 +9,8 @@ import pytest
 
 from penstock_sandbox.handle import Sandbox
 from tests.hubspot.process import rejects
-from tests.intercom.process import CANARY, PEOPLE, calls, contacts, good, person, run, stream
+from tests.intercom.process import CANARY, PEOPLE, calls, contacts, good, person, run
+from tests.streams import stream
 
 SYNC: dict[str, Any] = PEOPLE["people"]
 

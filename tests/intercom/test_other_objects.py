@@ -12,7 +12,8 @@ import pytest
 
 from penstock_sandbox.handle import Sandbox
 from tests.hubspot.process import rejects
-from tests.intercom.process import CANARY, calls, contacts, good, person, run, stream
+from tests.intercom.process import CANARY, calls, contacts, good, person, run
+from tests.streams import stream
 
 ACCOUNTS: dict[str, Any] = {
     "object": "companies",

@@ -121,6 +121,8 @@ class Budget:
         self._tried_at = now
         self._book.note(LOCK)
         self._look(now)
+        if trying and self.of_others > limit:  # the answers have told them of a higher one, as they soon will us
+            limit = self.of_others + 1
         self._agree(now, held, 0 if last or not backlog else chunk, limit)
         self._beat += 1
         self._told_pause = paused_until

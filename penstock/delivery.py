@@ -321,8 +321,10 @@ class Delivery:
         """Return why the run must end, once it must: nothing new is sent from then on."""
         return self._answers.stopped
 
-    def verdict(self) -> Stop | None:
-        """End a run that was read to its end, and judge it."""
+    def verdict(self, error: Stop | None = None) -> Stop | None:
+        """End a run that has settled all that it read, and judge it; `error` is why it read no further."""
         self.pace.reserve(self._now, 0, last=True)
+        if error is not None:
+            return error
         self._settlement.remember_mappings(self.syncs.values())
         return self._endings.guarded or judgement.too_many_rejects(self.syncs.values(), self.policy)

@@ -249,7 +249,7 @@ class Run:
 
     def _finish(self, now: float) -> Stop | None:
         self._balance()
-        verdict = self._input_error or self._delivery.verdict()
+        verdict = self._delivery.verdict(self._input_error)
         self._reader.look_at_pending()
         self._state_out.turn(now, last=True)  # with the bookmarks of syncs that are pending no more
         return verdict

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from demo.postgres_server import NoServerError, Server, running
+from tests import forked
 from tests.effort import CAP, examples
 
 # A busy machine is no fault of a test's strategies.
@@ -23,6 +24,7 @@ if CAP:  # then only whether a property fails is asked, not what is the smallest
         phases=[Phase.explicit, Phase.generate],
     )
 settings.load_profile("penstock")
+forked.install()
 
 
 @pytest.fixture(scope="session")

@@ -197,6 +197,16 @@ class Table:
             self.rows[self.run] = values
 
 
+@pytest.mark.parametrize(("granted", "share"), [(LIMIT, 0), (LIMIT + 1, 1), (125_000, 1)])
+def test_a_run_that_knows_no_limit_yet_tries_beside_one_that_was_told_a_higher_one(granted: int, share: int) -> None:
+    table = Table(2, {1: (1, 1, 0.0, granted, 0, 0.0)})
+    budget = Budget(table, WINDOW, Random(1), 60.0)
+    budget.reserve(0.0, 0, 5, LIMIT, 0.0, trying=True)
+    assert budget.share == share
+    budget.reserve(3.0, share, 5, LIMIT, 0.0)  # its answer has named no other: so the other's part is beyond it
+    assert budget.share == 0
+
+
 MOVES = st.lists(
     st.tuples(st.integers(0, 3), st.floats(0, 4), st.integers(0, 60), st.floats(-1e6, 1e6)), min_size=1, max_size=60
 )

@@ -15,8 +15,9 @@ from penstock.records import RowKey
 from penstock.register import Registered
 from storm.simulated import Parts, Tale, play, storm
 from tests.core.deaths import POINTS, PointedLedger
+from tests.effort import THOROUGH
 
-CYCLES = int(os.environ.get("PENSTOCK_CRASH_CYCLES", "750"))
+CYCLES = int(os.environ.get("PENSTOCK_CRASH_CYCLES", "750" if THOROUGH else "250"))
 
 
 def check(tale: Tale) -> None:

@@ -78,6 +78,8 @@ class Lanes:
 Where = tuple[str, Action, bool, int, str, int, int, int]
 """stream, action, whether the rows are addressed by their ids, the place of the link where it is about one, the other
 object where a request names it alone, `apart`, how much smaller than others the batch is, and its lane"""
+_OTHER = 4
+"""where the other object is in that"""
 LANES = 4
 """lanes of batches that rows with a group are spread over"""
 SMALLER = (1, 4, 20)
@@ -146,9 +148,17 @@ class Batcher:
         batch.size += more
         return True
 
-    def due(self, now: float, *, everything: bool = False) -> list[Batch]:
-        """Seal the batches that are old enough, or all of them."""
-        ripe = [w for w, b in self._open.items() if everything or now - b.opened_at >= self._max_age]
+    def due(self, now: float, *, everything: bool = False, alone: bool = True) -> list[Batch]:
+        """Seal the batches that are old enough, or all of them.
+
+        Unless they are `alone`, those that share another object wait for the rows under way, which may join them: at
+        the end of the input each row's answer comes by itself, and each would make a request of its own.
+        """
+        ripe = [
+            where
+            for where, batch in self._open.items()
+            if (everything and (alone or not where[_OTHER])) or now - batch.opened_at >= self._max_age
+        ]
         return [self._seal(where) for where in ripe]
 
     def next_due(self) -> float | None:

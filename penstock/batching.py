@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from penstock.modes import Action, Sync
 from penstock.records import Batch, Limits, Row, RowKey
-from penstock.relations import RELATING, WRITING
+from penstock.relations import OF_LINKS, WRITING
 
 ID_BYTES = 100
 """bytes that one end of a link takes in a request, about"""
@@ -96,7 +96,7 @@ def _asked(row: Row) -> int:
 
 
 def _size(row: Row) -> int:
-    return 2 * ID_BYTES if row.action in RELATING else len(row.body)
+    return 2 * ID_BYTES if row.action in OF_LINKS else len(row.body)
 
 
 class Batcher:
@@ -108,7 +108,7 @@ class Batcher:
         self._open: dict[Where, Batch] = {}
 
     def _where(self, row: Row) -> Where:
-        link = row.link if row.action in RELATING else -1
+        link = row.link if row.action in OF_LINKS else -1
         other = row.other if self._shared(row) else ""
         crowd = min(row.crowd, len(SMALLER) - 1)
         lane = ALONE if crowd > 1 else 1 + row.group % LANES if row.group and row.action in WRITING else 0
@@ -141,7 +141,7 @@ class Batcher:
     def fits(self, row: Row, more: int) -> bool:
         """Tell whether an unsealed row may grow by so many bytes where it is."""
         batch = self._open.get(self._where(row))
-        if batch is None or row.action in RELATING or not any(r is row for r in batch.rows):
+        if batch is None or row.action in OF_LINKS or not any(r is row for r in batch.rows):
             return True
         if batch.size + more > self._limits.body_bytes:
             return False

@@ -15,7 +15,7 @@ from penstock.errors import Fault, Misconfigured
 from penstock.forms import constant_mistakes, fields_of, match_mistakes, match_of
 from penstock.modes import Action, FieldRule, Json, Sync
 from penstock.records import Abilities, Ask, Batch, Convert, Form, Gauge, Limits, Outcome, Request, Response
-from penstock.relations import RELATING
+from penstock.relations import OF_LINKS, RELATING
 from penstock.syncs import check_abilities, nearest
 from penstock.values import normalise_email
 from target_intercom import appended, codes
@@ -24,10 +24,10 @@ from target_intercom.companies import Companies
 from target_intercom.contacts import Contacts
 from target_intercom.instances import Instances, instance_form
 from target_intercom.refusals import NO_INTERCOM, read_answer
-from target_intercom.relations import COMPANIES, CONTACTS, TAGGED, TAGS, Relation, relation_of
+from target_intercom.relations import BEFORE, COMPANIES, CONTACTS, TAGGED, TAGS, Relation, relation_of
 
 _MAKES = frozenset({Action.UPSERT, Action.CREATE})
-_WRITES = _MAKES | {Action.UPDATE, Action.FIND, Action.READ, Action.DELETE} | RELATING
+_WRITES = _MAKES | {Action.UPDATE, Action.FIND, Action.READ, Action.DELETE} | OF_LINKS
 ABILITIES = Abilities(_WRITES | {Action.ARCHIVE, Action.APPEND}, _WRITES - {Action.CREATE}, _MAKES)
 LIMITS = Limits(
     rows=1,
@@ -232,6 +232,8 @@ class Intercom:
 
     def _plan(self, batch: Batch) -> Plan:
         stream = batch.sync.stream
+        if batch.action is Action.SURVEY:
+            return BEFORE
         return self._relations[stream, batch.rows[0].link] if batch.action in RELATING else self._plans[stream]
 
     def gauge(self, response: Response) -> Gauge | None:
@@ -252,7 +254,7 @@ def _contact_abilities(match: str, *, lead: bool) -> Abilities:
     """
     able = _WRITES | {Action.ARCHIVE}
     if match == "id":
-        return Abilities(able - _MAKES, able, able - _MAKES - RELATING - {Action.READ})
+        return Abilities(able - _MAKES, able, able - _MAKES - OF_LINKS - {Action.READ})
     if lead:
         return Abilities(able, able - _MAKES, frozenset({Action.FIND}), after_look=_MAKES)
     return Abilities(able, able - (_MAKES if match == "email" else {Action.CREATE}), _MAKES | {Action.FIND})

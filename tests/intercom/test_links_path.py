@@ -33,3 +33,67 @@ def test_one_contact_that_is_gone_spoils_no_others_tag(tmp_path: Path, sandbox: 
     good(run(tmp_path, sandbox, stream("people", *[{**each, "tags": ["a", "b"]} for each in people]), TAGGED))
     assert rejects(tmp_path) == {}
     assert contacts(sandbox, "tags") == [(f"u-{n}", "a;b") for n in range(6)]
+
+
+def test_what_people_have_put_on_stays_when_a_row_drops_it(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Also where the row had named it in between, and however its contact is met: it is not this sync's to take."""
+    sandbox.intercom.seed([{"external_id": "u-1"}, {"external_id": "u-2"}], companies=[{"company_id": "acme"}])
+    inbox = Inbox(sandbox)
+    for key in ("u-1", "u-2"):
+        inbox.call("POST", "/tags", {"name": "VIP", "users": [{"user_id": key}]})
+    company = inbox.company("acme")
+    inbox.call("POST", f"/contacts/{_id(inbox, 'u-1')}/companies", {"id": company})
+    inbox.call("POST", f"/contacts/{_id(inbox, 'u-1')}/subscriptions", {"id": "93", "consent_type": "opt_in"})
+    links = [
+        *PEOPLE["associate"],
+        {"object": "companies", "match": "company_id", "from": "account"},
+        {"object": "subscriptions", "from": "sms", "label": "opt_in"},
+    ]
+    syncs = {"people": {**PEOPLE, "associate": links}}
+    named = {"tags": ["vip", "new"], "account": "acme", "sms": "93"}
+    people = [person(n, **named) for n in (1, 2, 3)]
+    good(run(tmp_path, sandbox, stream("people", *people), syncs))
+    rows = contacts(sandbox, "tags", "companies", "subscriptions")
+    assert rows == [(f"u-{n}", tags, "acme", "93") for n, tags in ((1, "VIP;new"), (2, "VIP;new"), (3, "new;VIP"))]
+    before = calls(sandbox)
+    good(run(tmp_path, sandbox, stream("people", *[{**each, "name": "x"} for each in people]), syncs))
+    assert {n for n, c in calls(sandbox).items() if c != before.get(n)} >= {"PUT /contacts/{id}"}
+    assert not [n for n, c in calls(sandbox).items() if c != before.get(n) and ("POST" in n or "/contacts/{id}/" in n)]
+    nothing = [{**each, "tags": None, "account": None, "sms": None} for each in people]
+    good(run(tmp_path, sandbox, stream("people", *nothing), syncs))
+    assert contacts(sandbox, "tags", "companies", "subscriptions") == [
+        ("u-1", "VIP", "acme", "93"),
+        ("u-2", "VIP", "", ""),
+        ("u-3", "", "", ""),
+    ]
+
+
+def test_a_link_that_is_named_again_is_looked_at_again(tmp_path: Path, sandbox: Sandbox) -> None:
+    """A person's tag, named and dropped, taken off by the person, named again: then it is the sync's."""
+    sandbox.intercom.seed([{"external_id": "u-1"}])
+    inbox = Inbox(sandbox)
+    tag = {"name": "vip", "users": [{"user_id": "u-1"}]}
+    inbox.call("POST", "/tags", tag)
+    for tags in ("vip", None):
+        good(run(tmp_path, sandbox, stream("people", person(1, tags=tags)), TAGGED))
+        assert contacts(sandbox, "tags") == [("u-1", "vip")]
+    inbox.call("POST", "/tags", {**tag, "users": [{"user_id": "u-1", "untag": True}]})
+    for tags, left in (("vip", "vip"), (None, "")):
+        good(run(tmp_path, sandbox, stream("people", person(1, tags=tags)), TAGGED))
+        assert contacts(sandbox, "tags") == [("u-1", left)]
+
+
+def test_a_companys_tags_of_others_stay_too(tmp_path: Path, sandbox: Sandbox) -> None:
+    inbox = Inbox(sandbox)
+    inbox.company("acme")
+    inbox.call("POST", "/tags", {"name": "Key", "companies": [{"company_id": "acme"}]})
+    sync = {
+        "object": "companies",
+        "match": "company_id",
+        "fields": {"company_id": "id"},
+        "associate": [{"object": "tags", "from": "tags"}],
+    }
+    for tags, left in ((["key", "new"], "Key;new"), (None, "Key")):
+        good(run(tmp_path, sandbox, stream("accounts", {"id": "acme", "tags": tags}), {"accounts": sync}))
+        [company] = sandbox.intercom.objects("companies")
+        assert company.properties["tags"] == left

@@ -142,7 +142,7 @@ class Before:
         if not isinstance(found, list):
             return [OTHER]
         tags = batch.link.object == TAGS
-        ids = (str(each.get("name")).strip().lower() if tags else record_id(each) for each in objects_in(found))
+        ids = (str(each.get("name") or "").strip().lower() if tags else record_id(each) for each in objects_in(found))
         return [Again(row.destination_id, "this is what is there", frozenset(each for each in ids if each))]
 
 

@@ -35,6 +35,18 @@ def test_one_contact_that_is_gone_spoils_no_others_tag(tmp_path: Path, sandbox: 
     assert contacts(sandbox, "tags") == [(f"u-{n}", "a;b") for n in range(6)]
 
 
+def test_a_permission_that_rows_need_is_named_with_the_sync_and_its_link(tmp_path: Path, sandbox: Sandbox) -> None:
+    some = ["Read and list users and companies", "Write users and companies"]
+    for number, (scopes, lacks) in enumerate([(some, "Write tags"), (some[:1], "Write users and companies")]):
+        token = sandbox.intercom.grant("sandbox-poor", scopes=scopes)
+        end = run(tmp_path, sandbox, stream("people", person(number, tags="a")), TAGGED, access_token=token)
+        assert end.code == 2
+        link = ", associate tags" if lacks == "Write tags" else ""
+        assert f"sync people{link}: what it asks for" in end.stderr
+        assert f"the app lacks a permission, most probably “{lacks}” (status 403, forbidden)" in end.stderr
+        assert "Traceback" not in end.stderr
+
+
 def test_what_people_have_put_on_stays_when_a_row_drops_it(tmp_path: Path, sandbox: Sandbox) -> None:
     """Also where the row had named it in between, and however its contact is met: it is not this sync's to take."""
     sandbox.intercom.seed([{"external_id": "u-1"}, {"external_id": "u-2"}], companies=[{"company_id": "acme"}])

@@ -117,11 +117,13 @@ def test_subscriptions(tmp_path: Path, sandbox: Sandbox) -> None:
     )
     link = {"object": "subscriptions", "from": "news", "label": "opt_in"}
     syncs = {"people": {**PEOPLE, "associate": [link]}}
-    for news, expected in (("106", "106"), (None, "")):
+    for news, expected in (("106", "106"), (None, ""), ("News", "106")):
         good(run(tmp_path, sandbox, stream("people", person(1, news=news)), syncs))
         assert contacts(sandbox, "subscriptions") == [("u-1", expected)]
-    good(run(tmp_path, sandbox, stream("people", person(1, news="999")), syncs))
-    assert rejects(tmp_path)['["u-1"]'] == ("not_found", "associate subscriptions:opt_in")
+    for number, wrong in enumerate(("999", "91", "Newsletters"), 2):  # the last two are opted out of
+        good(run(tmp_path, sandbox, stream("people", person(number, news=wrong)), syncs))
+        assert rejects(tmp_path)[f'["u-{number}"]'] == ("value", "associate subscriptions:opt_in")
+    assert contacts(sandbox, "subscriptions") == [("u-1", "106")], "nothing of a row is written before that is found"
 
 
 EVENTS = {"object": "event:paid", "mode": "append", "fields": {"user_id": "who", "created_at": "at", "price": "price"}}

@@ -7,9 +7,9 @@ the row had and names no more, are taken away. A row is at its end when all of t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from penstock.modes import Action, Link
+from penstock.modes import Action, Link, Sync
 from penstock.records import THEIRS, Row
 
 RELATING = frozenset({Action.RESOLVE, Action.LINK, Action.UNLINK})
@@ -17,6 +17,13 @@ RELATING = frozenset({Action.RESOLVE, Action.LINK, Action.UNLINK})
 OF_LINKS = RELATING | {Action.SURVEY}
 """the steps that are of a link of the row, and not of its object"""
 WRITING = frozenset({Action.UPSERT, Action.UPDATE, Action.CREATE})
+
+
+def generations(sync: Sync, syncs: Mapping[str, Sync], met: frozenset[str] = frozenset()) -> int:
+    """Return how many syncs lie before this one, the rows of each linked with those of the one before it."""
+    met |= {sync.stream}
+    parents = [found for link in sync.links if link.sync not in met and (found := syncs.get(link.sync or ""))]
+    return max((1 + generations(parent, syncs, met) for parent in parents), default=0)
 
 
 def is_linked(row: Row) -> bool:

@@ -234,6 +234,8 @@ class Intercom:
         convert: dict[str, Convert] = {}
         for n, link in enumerate(sync.links):
             at = f"sync {sync.stream}"
+            if link.object == TAGS and whose == CONTACTS:
+                self._workspace.may_read_tags(ask, at)
             found = relation_of(at, link, whose, newest=self._options.newest)
             if not isinstance(found, str) and link.object == SUBSCRIPTIONS:
                 ids = self._workspace.subscription(ask, at, link.label or CONSENT[0])

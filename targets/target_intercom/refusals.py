@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 
 from penstock.bodies import Body, error_body, json_body
 from penstock.errors import BatchRefused, Fault, Misconfigured, NotAccepted, Throttled, Unavailable
+from penstock.modes import Action
 from penstock.records import Ask, Batch, Request, Response
 from penstock.relations import OF_LINKS
 from penstock.retry import retry_after
@@ -73,7 +74,8 @@ def _named(headers: Mapping[str, str]) -> float | None:
 def doing(batch: Batch) -> str:
     """Name what a batch is for."""
     link = f", associate {batch.link.name}" if batch.action in OF_LINKS else ""
-    return f"sync {batch.sync.stream}{link}: what it asks for ({batch.action.value})"
+    what = "a look at what is there" if batch.action is Action.SURVEY else f"to {batch.action.value}"
+    return f"sync {batch.sync.stream}{link}: {what}"
 
 
 def account_trouble(doing: str, status: int, code: str, lacks: str = "") -> Misconfigured:

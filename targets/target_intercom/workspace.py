@@ -21,6 +21,7 @@ class Workspace:
     def __init__(self) -> None:
         self._admins: tuple[Mapping[str, str], str] | None = None
         self._types: list[Body] | None = None
+        self._reads_tags = False
 
     def teammate(self, ask: Ask, at: str, write: Convert) -> Convert:
         """Return a converter that takes ids and e-mail addresses of teammates; `write` is that of an id."""
@@ -36,6 +37,12 @@ class Workspace:
             return write(known)
 
         return convert
+
+    def may_read_tags(self, ask: Ask, at: str) -> None:
+        """Hold that tags may be read, as they are before one is put on. Raises Misconfigured."""
+        if not self._reads_tags:
+            question(ask, Request("GET", "/tags"), "reading the tags", at)
+            self._reads_tags = True
 
     def told(self, teammates: Iterable[str], links: Iterable[Link]) -> str:
         """Return what values of a sync's fields and links are converted by."""

@@ -54,6 +54,11 @@ OWNED: dict[str, Any] = {**SYNC, "fields": {"external_id": "id", "owner_id": {"c
     [
         (SYNC, [], "sync more: reading the attributes of contact is refused: the app lacks a permission, most "
          "probably “Read and list users and companies” (status 403, forbidden)"),
+        (
+            {**SYNC, "associate": [{"object": "tags", "from": "t"}]},
+            FEWER,
+            "sync more: reading the tags is refused: the app lacks a permission, most probably “Read tags”",
+        ),
         (ORDERS, FEWER, "sync more: reading custom:Order is refused: the app lacks a permission, most probably “Read "
          "and write custom object instances”"),
         (OWNED, FEWER, "for want of the permission “Read admins”; use ids"),

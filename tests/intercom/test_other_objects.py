@@ -152,6 +152,18 @@ def test_contacts_events_and_notes_go_in_their_order_in_one_run(tmp_path: Path, 
     assert 10 <= calls(sandbox)["POST /events"] <= 15
 
 
+def test_what_comes_in_the_wrong_order_is_delivered_in_one_run_all_the_same(tmp_path: Path, sandbox: Sandbox) -> None:
+    linked = {**EVENTS, "fields": {"created_at": "at"}, "associate": NOTES["associate"]}
+    syncs = {"notes": NOTES, "paid": linked, "people": PEOPLE, "accounts": ACCOUNTS}
+    lines = stream("notes", {"id": 1, "who": "u-1", "text": "first"})
+    lines += stream("paid", {"id": 1, "who": "u-1", "at": "2025-10-17T11:20:00Z"})
+    lines += stream("people", person(1, account="a-1")) + stream("accounts", account(1))
+    good(run(tmp_path, sandbox, lines, syncs))
+    assert rejects(tmp_path) == {}
+    assert contacts(sandbox, "companies", "notes") == [("u-1", "a-1", "<p>first</p>")]
+    assert [each.dropped for each in sandbox.intercom.events()] == [None]
+
+
 def test_an_event_whose_answer_is_lost_is_counted_and_no_second_one(tmp_path: Path, sandbox: Sandbox) -> None:
     sandbox.intercom.seed([{"external_id": "u-1"}])
     sandbox.fault("after_apply", "reset", match="/events", on=[1])

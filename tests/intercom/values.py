@@ -65,6 +65,8 @@ def ask(request: Request) -> Response:
         return answer(200, {"type": "admin", "app": {"id_code": "abc12345", "region": "US"}})
     if request.path == "/admins":
         return answer(200, {"type": "admin.list", "admins": [{"type": "admin", "id": "9", "email": "Ops@example.com"}]})
+    if request.path == "/tags":
+        return answer(200, {"type": "list", "data": []})
     if request.path == "/subscription_types":
         return answer(200, {"type": "list", "data": SUBSCRIPTIONS})
     if request.path.startswith("/custom_object_instances/"):

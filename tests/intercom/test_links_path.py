@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from penstock_sandbox.handle import Sandbox
 from tests.hubspot.process import rejects
 from tests.intercom.process import calls, contacts, good, person, run
@@ -109,3 +111,18 @@ def test_a_companys_tags_of_others_stay_too(tmp_path: Path, sandbox: Sandbox) ->
         good(run(tmp_path, sandbox, stream("accounts", {"id": "acme", "tags": tags}), {"accounts": sync}))
         [company] = sandbox.intercom.objects("companies")
         assert company.properties["tags"] == left
+
+
+@pytest.mark.parametrize("version", ["2.14", "2.16"])
+def test_a_contact_that_was_merged_away_is_tagged_where_it_went(tmp_path: Path, sandbox: Sandbox, version: str) -> None:
+    people = [person(n, tags=["a"]) for n in range(4)]
+    good(run(tmp_path, sandbox, stream("people", *people), TAGGED, api_version=version))
+    inbox = Inbox(sandbox)
+    survivor = inbox.contact(email="survivor@example.com")
+    sandbox.intercom.merge(survivor, _id(inbox, "u-2"))
+    inbox.call("PUT", f"/contacts/{survivor}", {"external_id": "u-2"})
+    changed = [{**each, "tags": ["b"]} for each in people]
+    good(run(tmp_path, sandbox, stream("people", *changed), TAGGED, api_version=version))
+    assert rejects(tmp_path) == {}
+    found = {key: set(tags.split(";")) for key, tags in contacts(sandbox, "tags")}
+    assert {key: "b" in tags for key, tags in found.items()} == dict.fromkeys(("u-0", "u-1", "u-2", "u-3"), True)

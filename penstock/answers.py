@@ -23,7 +23,7 @@ from penstock.pace import Pace
 from penstock.policy import Policy
 from penstock.records import Again, Batch, Delivered, Destination, Outcome, Rejected, Response, Retry, Row, Unknown
 from penstock.rejects import ALWAYS_FAILS, UNANSWERED
-from penstock.relations import RELATING, after, is_linked
+from penstock.relations import OF_LINKS, after, is_linked
 from penstock.settlement import Settlement
 from penstock.steps import made
 
@@ -197,20 +197,26 @@ class Answers:
 
     @staticmethod
     def _taken(action: Action, row: Row, outcome: Delivered, ends: _Ends) -> None:
-        if action not in RELATING and not is_linked(row):
+        if action not in OF_LINKS and not is_linked(row):
             ends.delivered.append((row, outcome))
             return
         row.attempts = 0
         _absolve(row)
         row.created = bool(row.created)
-        if action not in RELATING:
+        if action not in OF_LINKS:
+            if outcome.created is True:  # and so nobody has linked it yet
+                row.surveyed = frozenset(range(len(row.sync.links)))
             row.created |= made(row, outcome)
             row.destination_id = outcome.destination_id or row.destination_id
         ends.placed.append(row)
 
     def _led_on(self, opened: OpenSync, action: Action, row: Row, outcome: Again, ends: _Ends) -> None:
         _absolve(row)
-        if action is not Action.RESOLVE:
+        if action is Action.SURVEY and outcome.destination_id == row.destination_id:
+            row.attempts = 0
+            self._settlement.surveyed(opened, row, outcome.holds)
+            ends.onward.append(row)
+        elif action is not Action.RESOLVE:
             row.led += 1
             other = self._intake.holder(opened, row, outcome.destination_id)
             if other is not None:
@@ -227,7 +233,7 @@ class Answers:
 
     def _unsure(self, action: Action, row: Row, outcome: Unknown, ends: _Ends) -> None:
         ends.doubtful.append(row)
-        row.doubtful |= action not in RELATING and action not in LOOKS
+        row.doubtful |= action not in OF_LINKS and action not in LOOKS
         row.looked = row.absent = False  # what was known of the object is older than what may have happened
         if outcome.answered and row.attempts >= self._policy.unacknowledged:
             ends.rejected.append((row, Rejected("not_acknowledged", outcome.reason)))
@@ -236,7 +242,7 @@ class Answers:
 
     def _go_on(self, opened: OpenSync, action: Action, ends: _Ends) -> None:
         """Note what rows with links have come through. They go on: to their links, or to their end."""
-        if action in RELATING:
+        if action in OF_LINKS:
             self._settlement.related(opened, action, ends.placed)
             ends.onward += ends.placed
             return

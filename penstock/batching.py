@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from penstock.modes import Action, Sync
 from penstock.records import Batch, Limits, Row, RowKey
-from penstock.relations import RELATING, WRITING
+from penstock.relations import OF_LINKS, WRITING
 
 ID_BYTES = 100
 """bytes that one end of a link takes in a request, about"""
@@ -78,6 +78,8 @@ class Lanes:
 Where = tuple[str, Action, bool, int, str, int, int, int]
 """stream, action, whether the rows are addressed by their ids, the place of the link where it is about one, the other
 object where a request names it alone, `apart`, how much smaller than others the batch is, and its lane"""
+_OTHER = 4
+"""where the other object is in that"""
 LANES = 4
 """lanes of batches that rows with a group are spread over"""
 SMALLER = (1, 4, 20)
@@ -94,7 +96,7 @@ def _asked(row: Row) -> int:
 
 
 def _size(row: Row) -> int:
-    return 2 * ID_BYTES if row.action in RELATING else len(row.body)
+    return 2 * ID_BYTES if row.action in OF_LINKS else len(row.body)
 
 
 class Batcher:
@@ -106,7 +108,7 @@ class Batcher:
         self._open: dict[Where, Batch] = {}
 
     def _where(self, row: Row) -> Where:
-        link = row.link if row.action in RELATING else -1
+        link = row.link if row.action in OF_LINKS else -1
         other = row.other if self._shared(row) else ""
         crowd = min(row.crowd, len(SMALLER) - 1)
         lane = ALONE if crowd > 1 else 1 + row.group % LANES if row.group and row.action in WRITING else 0
@@ -139,16 +141,24 @@ class Batcher:
     def fits(self, row: Row, more: int) -> bool:
         """Tell whether an unsealed row may grow by so many bytes where it is."""
         batch = self._open.get(self._where(row))
-        if batch is None or row.action in RELATING or not any(r is row for r in batch.rows):
+        if batch is None or row.action in OF_LINKS or not any(r is row for r in batch.rows):
             return True
         if batch.size + more > self._limits.body_bytes:
             return False
         batch.size += more
         return True
 
-    def due(self, now: float, *, everything: bool = False) -> list[Batch]:
-        """Seal the batches that are old enough, or all of them."""
-        ripe = [w for w, b in self._open.items() if everything or now - b.opened_at >= self._max_age]
+    def due(self, now: float, *, everything: bool = False, alone: bool = True) -> list[Batch]:
+        """Seal the batches that are old enough, or all of them.
+
+        Unless they are `alone`, those that share another object wait for the rows under way, which may join them: at
+        the end of the input each row's answer comes by itself, and each would make a request of its own.
+        """
+        ripe = [
+            where
+            for where, batch in self._open.items()
+            if (everything and (alone or not where[_OTHER])) or now - batch.opened_at >= self._max_age
+        ]
         return [self._seal(where) for where in ripe]
 
     def next_due(self) -> float | None:

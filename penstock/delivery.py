@@ -157,9 +157,9 @@ class Delivery:
             self._endings.turn(now)
         self._answers.wait_for_others()
         if self.stopped is None:
-            self._intake.sealed += self._batcher.due(
-                now, everything=flush or (not self.in_flight and not self._intake.room)
-            )
+            stuck = not self.in_flight and not self._intake.room
+            alone = stuck or not (self.in_flight or self._backlog or self._intake.sealed)
+            self._intake.sealed += self._batcher.due(now, everything=flush or stuck, alone=alone)
             self._intend()
         self._commit_when_due(flush)
         if self.stopped is None:

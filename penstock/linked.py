@@ -1,20 +1,21 @@
 """Which objects a row's object was linked with, so that a link can be taken away when the row names another one.
 
 An entry is made before the link is asked for, and is certain once the destination has said yes: what may have been
-linked by a request without an answer is unlinked as well when the row does not want it any more.
+linked by a request without an answer is unlinked as well when the row does not want it any more. What others had
+linked before is kept too, where a destination tells, so that it is not asked about again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from penstock.records import RowKey
+from penstock.records import THEIRS, RowKey
 from penstock.store import Store
 
 Entry = tuple[RowKey, str, str]
 """row key, name of the link, id of the other object"""
-Links = dict[tuple[str, str], bool]
-"""name of the link and id of the other object -> whether it is certain"""
+Links = dict[tuple[str, str], int]
+"""name of the link and id of the other object -> 0 in doubt, 1 certain, `THEIRS`"""
 
 
 class Linked:
@@ -28,7 +29,7 @@ class Linked:
         found: dict[RowKey, Links] = {}
         sql = "select row_key, link, other_id, certain from links where sync=? and row_key in"
         for key, link, other, certain in self._store.select_in(sql, (sync,), keys):
-            found.setdefault(RowKey(key), {})[link, other] = bool(certain)
+            found.setdefault(RowKey(key), {})[link, other] = int(certain)
         return found
 
     def intend(self, sync: int, entries: Sequence[Entry]) -> None:
@@ -46,6 +47,15 @@ class Linked:
         self._store.many(
             "update links set certain=1 where sync=? and row_key=? and link=? and other_id=?",
             [(sync, *entry) for entry in entries],
+        )
+
+    def theirs(self, sync: int, entries: Sequence[Entry]) -> None:
+        """Note links that were there before the sync named them."""
+        self._store.begin(len(entries))
+        self._store.many(
+            "insert into links(sync, row_key, link, other_id, certain) values(?,?,?,?,?)"
+            " on conflict(sync, row_key, link, other_id) do nothing",
+            [(sync, *entry, THEIRS) for entry in entries],
         )
 
     def gone(self, sync: int, entries: Sequence[Entry]) -> None:
@@ -69,7 +79,8 @@ class Linked:
 
     def other_than(self, sync: int, names: Sequence[str]) -> dict[str, int]:
         """Return how many links a sync has made under names other than these, by name."""
-        counted = self._store.rows("select link, count(*) from links where sync=? group by link", (sync,))
+        sql = "select link, count(*) from links where sync=? and certain<? group by link"
+        counted = self._store.rows(sql, (sync, THEIRS))
         return {name: int(count) for name, count in counted if name not in names}
 
     def forget(self, sync: int, keys: Iterable[RowKey]) -> None:

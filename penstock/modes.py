@@ -37,6 +37,9 @@ class Action(str, Enum):
     """link the row's object with the one whose id is `Row.other`, as `Batch.link` says"""
     UNLINK = "unlink"
     """take that link away"""
+    SURVEY = "survey"
+    """look what the row's object is linked with, as `Batch.link` says, before such a link is made: what is there is not
+    the sync's to take away. Every outcome is an Again with the row's own id, whose `holds` are the others' ids"""
     NOTHING = "nothing"
 
     __hash__ = str.__hash__

@@ -26,6 +26,7 @@ from penstock.mapping import RecordMapper, decode_record
 from penstock.modes import Json, Sync
 from penstock.opensync import OpenSync
 from penstock.records import Record, Source
+from penstock.relations import generations
 
 GROUP = 1_000
 """records handed over together, at most"""
@@ -180,7 +181,9 @@ class Reader:
             names = [name for name, outs in self._streams.items() if any(o.opened is stream.opened for o in outs)]
             whole = all(self.bookmarks.began_without(name) for name in names)
             self._delivery.end(stream.opened, stream.mapper, complete=complete, whole=whole)
-        for stream in {id(stream.opened): stream for stream in self._outputs() if stream.opened.sync.links}.values():
+        linked = {id(stream.opened): stream for stream in self._outputs() if stream.opened.sync.links}.values()
+        syncs = {stream.opened.sync.stream: stream.opened.sync for stream in linked}
+        for stream in sorted(linked, key=lambda stream: generations(stream.opened.sync, syncs)):  # parents first
             self._delivery.retry_links(stream.opened, stream.mapper)
         return True
 

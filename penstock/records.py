@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Record = dict[str, object]
 Payload = dict[str, object]
 RowKey = NewType("RowKey", str)
+THEIRS = 2
+"""state of a link that others have made: never taken away"""
 
 
 class Row(msgspec.Struct, eq=False):
@@ -66,8 +68,11 @@ class Row(msgspec.Struct, eq=False):
     """what it is to be linked with, for each of the sync's links; None where the record does not speak of one"""
     others: dict[tuple[int, str], str | None] = msgspec.field(default_factory=dict)
     """ids of the objects that its links mean, by place and value; None where there is none and the link is skipped"""
-    linked: dict[tuple[str, str], bool] = msgspec.field(default_factory=dict)
-    """what it is linked with as far as known, by name of the link and id; False where that is in doubt"""
+    linked: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
+    """what it is linked with as far as known, by name of the link and id; 0 where that is in doubt, `THEIRS` where it
+    was linked before this sync named it"""
+    surveyed: frozenset[int] = frozenset()
+    """places of the links of which it is known what the object had before; all of them where the sync has made it"""
     link: int = 0
     """the place of the link that the next step is about"""
     other: str = ""
@@ -167,7 +172,7 @@ class Batch:
 
     @property
     def link(self) -> Link:
-        """Return the link that a RESOLVE, LINK or UNLINK is about."""
+        """Return the link that a RESOLVE, SURVEY, LINK or UNLINK is about."""
         return self.sync.links[self.rows[0].link]
 
     @property
@@ -203,7 +208,8 @@ class Rejected:
 class Again:
     """The answer says where the object is, or that it is not there (None): the core chooses the step that fits.
 
-    `holds` are the fields that must only be written where they are empty and that have a value there.
+    `holds` are the fields that must only be written where they are empty and that have a value there; of a SURVEY, the
+    ids of the objects that this one is linked with.
     """
 
     destination_id: str | None

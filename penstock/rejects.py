@@ -31,6 +31,8 @@ class _Kept(NamedTuple):
     next_at: float | None
     suspect: bool = False
     """requests with it fail, and nothing but that speaks against it"""
+    run: int = 0
+    """which refused it last: what is tried again at the end of a run counts as tried once"""
 
 
 class Rejects:
@@ -48,9 +50,9 @@ class Rejects:
         """Learn which rows of a sync have rejects."""
         self._met[sync] = set()
         self._kept[sync] = {
-            str(key): _Kept(bytes(mark or b""), attempts, first_at, next_at, code in (ALWAYS_FAILS, UNANSWERED))
-            for key, mark, attempts, first_at, next_at, code in self._store.each(
-                "select row_key, mark, attempts, first_at, next_at, code from rejects where sync=?", (sync,)
+            str(key): _Kept(bytes(mark or b""), attempts, first_at, next_at, code in (ALWAYS_FAILS, UNANSWERED), run)
+            for key, mark, attempts, first_at, next_at, code, run in self._store.each(
+                "select row_key, mark, attempts, first_at, next_at, code, run from rejects where sync=?", (sync,)
             )
         }
 
@@ -94,9 +96,11 @@ class Rejects:
             before = self._kept[sync].get(key)
             if before is not None and before.mark == mark:
                 repeated += 1
-                kept = before._replace(attempts=before.attempts + 1, next_at=self._next(kind, before.first_at, now))
+                tries = before.attempts + (before.run != run)
+                next_at = self._next(kind, before.first_at, now) if tries > 1 else now
+                kept = before._replace(attempts=tries, next_at=next_at, run=run)
             else:
-                kept = _Kept(mark, 1, now, now)
+                kept = _Kept(mark, 1, now, now, run=run)
             if code == UNANSWERED:
                 kept = kept._replace(next_at=None)
             self._kept[sync][key] = kept._replace(suspect=code in (ALWAYS_FAILS, UNANSWERED))

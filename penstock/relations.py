@@ -7,14 +7,23 @@ the row had and names no more, are taken away. A row is at its end when all of t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from penstock.modes import Action, Link
-from penstock.records import Row
+from penstock.modes import Action, Link, Sync
+from penstock.records import THEIRS, Row
 
 RELATING = frozenset({Action.RESOLVE, Action.LINK, Action.UNLINK})
+"""the steps by which a row is linked with others"""
+OF_LINKS = RELATING | {Action.SURVEY}
 """the steps that are of a link of the row, and not of its object"""
 WRITING = frozenset({Action.UPSERT, Action.UPDATE, Action.CREATE})
+
+
+def generations(sync: Sync, syncs: Mapping[str, Sync], met: frozenset[str] = frozenset()) -> int:
+    """Return how many syncs lie before this one, the rows of each linked with those of the one before it."""
+    met |= {sync.stream}
+    parents = [found for link in sync.links if link.sync not in met and (found := syncs.get(link.sync or ""))]
+    return max((1 + generations(parent, syncs, met) for parent in parents), default=0)
 
 
 def is_linked(row: Row) -> bool:
@@ -81,9 +90,32 @@ def outstanding(row: Row) -> Iterator[tuple[Action, int, str]]:
             continue  # the record does not speak of it
         wanted = {other for value in values if (other := row.others.get((at, value)))}
         yield from ((Action.LINK, at, other) for other in sorted(wanted) if not row.linked.get((link.name, other)))
-        had = sorted(other for name, other in row.linked if name == link.name)
+        had = sorted(other for (name, other), state in row.linked.items() if name == link.name and state != THEIRS)
         away += [(Action.UNLINK, at, other) for other in had if other not in wanted]
     yield from away
+
+
+def found_there(row: Row, there: frozenset[str]) -> list[tuple[str, str]]:
+    """Take it that the row's object was linked with these before; return those that the link in question names."""
+    name = row.sync.links[row.link].name
+    wanted = {other for value in row.links[row.link] or () if (other := row.others.get((row.link, value)))}
+    theirs = [(name, other) for other in sorted(wanted & there) if (name, other) not in row.linked]
+    row.surveyed |= {row.link}
+    row.linked |= dict.fromkeys(theirs, THEIRS)
+    return theirs
+
+
+def not_named(row: Row) -> Iterator[tuple[str, str]]:
+    """Return the links of others that the row names no more: they stay, and whoever names them next looks anew."""
+    for at, (link, values) in enumerate(zip(row.sync.links, row.links, strict=False)):
+        wanted = {row.others.get((at, value)) for value in values or ()}
+        theirs = (other for (name, other), state in row.linked.items() if name == link.name and state == THEIRS)
+        yield from ((link.name, other) for other in theirs if values is not None and other not in wanted)
+
+
+def is_unseen(row: Row) -> bool:
+    """Tell whether others may have made the link that is to be made next: then it is not the sync's to take away."""
+    return row.link not in row.surveyed and (row.sync.links[row.link].name, row.other) not in row.linked
 
 
 def before(row: Row) -> Action | None:
@@ -104,14 +136,18 @@ def after(row: Row) -> Action | None:
     return step
 
 
-def next_step(row: Row) -> Action | None:
-    """Choose the next step of a row with links; None where that is to write its object."""
+def next_step(row: Row, *, surveys: bool = False) -> Action | None:
+    """Choose the next step of a row with links; None where that is to write its object.
+
+    `surveys` says that the destination can tell what was linked before.
+    """
     if not row.placed:
         step = before(row)
         if step is not None or not (links_alone(row) or was_created_by_us(row)):
             return step
         row.placed = True
-    return after(row) or Action.NOTHING
+    step = after(row) or Action.NOTHING
+    return Action.SURVEY if step is Action.LINK and surveys and is_unseen(row) else step
 
 
 def related(row: Row, step: Action) -> None:

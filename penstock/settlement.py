@@ -17,7 +17,7 @@ from penstock.linked import Entry as LinkEntry
 from penstock.modes import REMOVALS, Action, Sync
 from penstock.opensync import OpenSync, mark_of
 from penstock.records import Abilities, Again, Batch, Delivered, Rejected, Row, RowKey
-from penstock.relations import links_inline, related
+from penstock.relations import found_there, links_inline, not_named, related
 from penstock.staging import Stage
 from penstock.steps import learn, made
 
@@ -252,8 +252,17 @@ class Settlement:
             related(row, action)
         self.touch()
 
+    def surveyed(self, opened: OpenSync, row: Row, there: frozenset[str]) -> None:
+        """Note which of the links that a row wants were there before."""
+        theirs = found_there(row, there)
+        self._ledger.links.theirs(opened.number, [(row.key, *entry) for entry in theirs])
+        opened.counts["links_there"] += len(theirs)
+        self.touch()
+
     def linked(self, opened: OpenSync, row: Row) -> None:
         """End a row whose object and links are as they should be."""
+        if left := [(row.key, *entry) for entry in not_named(row)]:
+            self._ledger.links.gone(opened.number, left)
         if row.created is not None:
             self.delivered(opened, [(row, Delivered(None, row.created))])
             return
@@ -322,6 +331,7 @@ class Settlement:
         """Take what an answer taught about where a row's object is."""
         lost = row.destination_id is not None and outcome.destination_id is None
         row.placed = row.placed and not lost
+        row.surveyed = frozenset()  # it may be another object
         learn(row, asked, outcome)
         if lost:
             self._replaced([(_known_id(row), "")])

@@ -38,7 +38,7 @@ def next_step(row: Row, can: Abilities) -> Action:
     if wanted is Action.APPEND:
         return relations.before(row) or wanted
     if relations.is_linked(row):
-        step = relations.next_step(row)
+        step = relations.next_step(row, surveys=Action.SURVEY in can.actions)
         if step is not None:
             return step
     request = Action.UPDATE if wanted is Action.CLEAR else wanted

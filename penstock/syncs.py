@@ -264,7 +264,7 @@ def check_abilities(sync: Sync, abilities: Abilities, by_job: Iterable[Action] =
         )
 
 
-_STEPS = frozenset({Action.FIND, Action.READ, Action.LINK, Action.UNLINK, Action.RESOLVE})
+_STEPS = frozenset({Action.FIND, Action.READ, Action.LINK, Action.UNLINK, Action.RESOLVE, Action.SURVEY})
 """actions that no sync names"""
 
 

@@ -38,6 +38,11 @@ def unauthorized() -> RefusalError:
     return RefusalError(401, "unauthorized", "Access Token Invalid")
 
 
+def forbidden() -> RefusalError:
+    """Refuse what the token's app has no permission for."""
+    return RefusalError(403, "forbidden", "You do not have permission to access this resource")
+
+
 def invalid(message: str, field: str | None = None) -> RefusalError:
     """Refuse a value."""
     return RefusalError(400, "parameter_invalid", message, field)

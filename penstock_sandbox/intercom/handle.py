@@ -66,9 +66,14 @@ class IntercomHandle:
         """Archive a custom attribute (`archive=True`), or give it other `options`."""
         self._call("POST", "/intercom/alter", {"attribute": attribute, **change}, dict)
 
-    def grant(self, token: str, app: str | None = None) -> str:
-        """Accept a further token, which must start with `sandbox-`, and return it; each app has a rate window."""
-        self._call("POST", "/intercom/tokens", {"token": token, **({} if app is None else {"app": app})}, dict)
+    def grant(self, token: str, app: str | None = None, scopes: Iterable[str] | None = None) -> str:
+        """Accept a further token, which must start with `sandbox-`, and return it; each app has a rate window.
+
+        `scopes` are the app's permissions, by their names in the Developer Hub; without them it has all.
+        """
+        given = {"app": app, "scopes": None if scopes is None else list(scopes)}
+        body = {name: value for name, value in given.items() if value is not None}
+        self._call("POST", "/intercom/tokens", {"token": token, **body}, dict)
         return token
 
     def revoke(self) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from penstock_sandbox import matching
 from penstock_sandbox.exchange import Answer, Call
 from penstock_sandbox.intercom import bulk, errors, versions
-from penstock_sandbox.intercom.access import authenticate
+from penstock_sandbox.intercom.access import authenticate, authorize
 from penstock_sandbox.intercom.routes import ROUTES
 from penstock_sandbox.intercom.routing import Ask, Reply, Route
 from penstock_sandbox.matching import Paths
@@ -27,7 +27,7 @@ for _route in ROUTES:
 
 
 @documented("Answers are JSON; a taken event is 202 and empty", "Intercom-OpenAPI 2.14")
-@assumed("A token is looked at first, then limits, Accept, version and path", "the usual order of a gateway")
+@assumed("A token is looked at first, then limits, Accept, version, path, permissions", "the usual order of a gateway")
 def respond(workspace: Workspace, call: Call, region: str = "US") -> Answer:
     """Answer one request that came in at the host of a region."""
     bulk.advance(workspace, call.now)
@@ -42,6 +42,7 @@ def respond(workspace: Workspace, call: Call, region: str = "US") -> Answer:
         _accepts(call.headers.get("accept", ""))
         version = versions.read(call.headers.get("intercom-version"), workspace.settings.intercom.default_version)
         route, names = _endpoint(found, version)
+        authorize(token, call.method, parts)
         reply = route.run(Ask(workspace, call, version, names, token))
     except errors.RefusalError as refusal:
         return _refused(workspace, refusal, headers, label)

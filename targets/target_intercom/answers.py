@@ -25,8 +25,9 @@ def record_id(body: Body) -> str | None:
 
 
 def is_absent(response: Response) -> bool:
-    """Tell whether Intercom itself says that a record is not there; a proxy's 404 does not."""
-    return response.status == 404 and bool(codes.code_names(error_body(response)) & GONE)
+    """Tell whether Intercom itself says that a record is not there, or went into another; a proxy's 404 does not."""
+    gone = {404: GONE, 410: codes.MERGED}.get(response.status)
+    return gone is not None and bool(codes.code_names(error_body(response)) & gone)
 
 
 def record(response: Response, batch: Batch) -> Body:

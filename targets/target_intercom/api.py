@@ -15,19 +15,30 @@ from penstock.errors import Fault, Misconfigured
 from penstock.forms import constant_mistakes, fields_of, match_mistakes, match_of
 from penstock.modes import Action, FieldRule, Json, Sync
 from penstock.records import Abilities, Ask, Batch, Convert, Form, Gauge, Limits, Outcome, Request, Response
-from penstock.relations import RELATING
+from penstock.relations import OF_LINKS, RELATING
 from penstock.syncs import check_abilities, nearest
 from penstock.values import normalise_email
-from target_intercom import appended, codes
+from target_intercom import appended, codes, values
 from target_intercom.attributes import COMPANY, CONTACT, Attributes, Shape
 from target_intercom.companies import Companies
 from target_intercom.contacts import Contacts
-from target_intercom.instances import Instances, instance_form
-from target_intercom.refusals import NO_INTERCOM, read_answer
-from target_intercom.relations import COMPANIES, CONTACTS, TAGGED, TAGS, Relation, relation_of
+from target_intercom.instances import Instances, instance_form, probe
+from target_intercom.refusals import NO_INTERCOM, doing, question, refused
+from target_intercom.relations import (
+    BEFORE,
+    COMPANIES,
+    CONSENT,
+    CONTACTS,
+    SUBSCRIPTIONS,
+    TAGGED,
+    TAGS,
+    Relation,
+    relation_of,
+)
+from target_intercom.workspace import Workspace
 
 _MAKES = frozenset({Action.UPSERT, Action.CREATE})
-_WRITES = _MAKES | {Action.UPDATE, Action.FIND, Action.READ, Action.DELETE} | RELATING
+_WRITES = _MAKES | {Action.UPDATE, Action.FIND, Action.READ, Action.DELETE} | OF_LINKS
 ABILITIES = Abilities(_WRITES | {Action.ARCHIVE, Action.APPEND}, _WRITES - {Action.CREATE}, _MAKES)
 LIMITS = Limits(
     rows=1,
@@ -43,6 +54,8 @@ OBJECTS = ("contacts", "companies", "events", "notes", "event:NAME", "custom:TYP
 MATCHES = {CONTACT: ("external_id", "email", "id"), COMPANY: ("company_id", "id")}
 _SINGULAR = {"contact": CONTACTS, "company": COMPANIES, "event": "events", "note": "notes"}
 _MOST_WINDOW = 1_000_000
+TEAMMATES: Mapping[str, Convert] = {"owner_id": values.whole, "admin_id": values.text}
+"""fields that name a teammate, by id or e-mail address; and how the id is written"""
 
 
 @dataclass(frozen=True)
@@ -77,12 +90,13 @@ class Intercom:
         self._options = options or Options()
         self._headers = {"Intercom-Version": self._options.version}
         self._attributes = Attributes()
+        self._workspace = Workspace()
         self._plans: dict[str, Plan] = {}
         self._relations: dict[tuple[str, int], Relation] = {}
 
     def account(self, ask: Ask) -> str:
         """Name the workspace behind the token. Raises Misconfigured when the token, or the region, is another's."""
-        body = read_answer(self._versioned(ask)(Request("GET", "/me")), "reading the workspace")
+        body = question(self._versioned(ask), Request("GET", "/me"), "reading the workspace")
         workspace, region = within(body, "app", "id_code"), within(body, "app", "region")
         if not isinstance(workspace, str) or not workspace.isalnum():
             raise Fault(*NO_INTERCOM)
@@ -98,11 +112,11 @@ class Intercom:
         what, _, name = _SINGULAR.get(sync.object, sync.object).partition(":")
         ask = self._versioned(ask)
         if what in ("event", "events", "notes") and bool(name) == (what == "event"):
-            links, mistakes = self._links(sync, "")
+            links, mistakes = self._links(sync, "", ask)
             if mistakes:
                 raise Misconfigured(mistakes)
             if what == "notes":
-                form = appended.note_form(sync, columns, links)
+                form = appended.note_form(sync, columns, links, self._teammates(sync, columns, ask))
                 self._plans[sync.stream] = appended.Notes()
             else:
                 form = appended.event_form(sync, columns, name, links)
@@ -110,6 +124,7 @@ class Intercom:
         elif what == "custom" and name:
             deletes = self._options.permanent_delete
             form = instance_form(sync, columns, tuple(key_properties), name, deletes=deletes)
+            probe(name, f"sync {sync.stream}", ask)
             self._plans[sync.stream] = Instances(name)
         elif what == CONTACTS and not name:
             form = self._contact_form(sync, columns, key_properties, ask)
@@ -126,7 +141,7 @@ class Intercom:
     def _contact_form(
         self, sync: Sync, columns: Mapping[str, Json] | None, key_properties: Sequence[str], ask: Ask
     ) -> Form:
-        links, mistakes = self._links(sync, CONTACTS)
+        links, mistakes = self._links(sync, CONTACTS, ask)
         role = fields_of(sync, columns).get("role")
         lead = role is not None and role.constant != "user"
         match = match_of(sync, columns, key_properties, MATCHES[CONTACT][0])
@@ -155,7 +170,7 @@ class Intercom:
                 f"sync {sync.stream}: Intercom cannot archive companies; `removed: delete`, or `mode: delete`, with "
                 "the setting `permanent_delete: true` deletes them for good"
             )
-        links, mistakes = self._links(sync, COMPANIES)
+        links, mistakes = self._links(sync, COMPANIES, ask)
         form = self._object_form(sync, COMPANY, columns, key_properties, ask, mistakes)
         by_id = form.match == "id"
         self._plans[sync.stream] = Companies(str(form.match))
@@ -185,6 +200,8 @@ class Intercom:
         fields = fields_of(sync, columns)
         match = match_of(sync, columns, key_properties, MATCHES[model][0])
         found = self._attributes.converters(at, model, fields, ask, creates=creates)
+        teammates = self._teammates(sync, columns, ask) if model == CONTACT else {}
+        found.convert |= teammates
         mistakes = [*found.mistakes, *others, *constant_mistakes(at, fields, found.convert)]
         if sync.match or columns is not None:
             mistakes += _match_mistakes(at, model, match, fields)
@@ -193,6 +210,7 @@ class Intercom:
         if found.missing and columns is not None:
             self._attributes.create(at, model, found.missing, fields, columns, ask)
             found = self._attributes.converters(at, model, fields, ask, creates=creates)
+            found.convert |= teammates
         known = self._attributes.of(model, ask)
         used = [known.get(Shape.plain(name)) or name for name in sorted(fields)]
         return Form(
@@ -201,16 +219,27 @@ class Intercom:
             convert=found.convert,
             normalise=normalise_email if match == "email" else str.strip,
             clear=None,
-            version=repr(used),
+            version=repr(used) + self._workspace.told(teammates, sync.links),
             note=Shape.of(model).note(fields, sync.nulls, match),
         )
 
-    def _links(self, sync: Sync, whose: str) -> tuple[Mapping[str, Convert], list[str]]:
+    def _teammates(self, sync: Sync, columns: Mapping[str, Json] | None, ask: Ask) -> Mapping[str, Convert]:
+        """Return what converts those of a sync's fields that name a teammate."""
+        named = set(TEAMMATES) & set(fields_of(sync, columns))
+        return {name: self._workspace.teammate(ask, f"sync {sync.stream}", TEAMMATES[name]) for name in named}
+
+    def _links(self, sync: Sync, whose: str, ask: Ask) -> tuple[Mapping[str, Convert], list[str]]:
         """Resolve a sync's links; name what is wrong with them."""
         mistakes: list[str] = []
         convert: dict[str, Convert] = {}
         for n, link in enumerate(sync.links):
-            found = relation_of(f"sync {sync.stream}", link, whose, newest=self._options.newest)
+            at = f"sync {sync.stream}"
+            if link.object == TAGS and whose == CONTACTS:
+                self._workspace.may_read_tags(ask, at)
+            found = relation_of(at, link, whose, newest=self._options.newest)
+            if not isinstance(found, str) and link.object == SUBSCRIPTIONS:
+                ids = self._workspace.subscription(ask, at, link.label or CONSENT[0])
+                found = f"{at}: associate {link.name}: {ids}" if isinstance(ids, str) else (found[0], ids)
             if isinstance(found, str):
                 mistakes.append(found)
             else:
@@ -228,10 +257,14 @@ class Intercom:
 
     def decode(self, response: Response, batch: Batch) -> list[Outcome]:
         """Read one outcome per row, in the batch's order."""
+        if response.status == 403:
+            raise refused(doing(batch), response, self.encode(batch))
         return self._plan(batch).decode(response, batch)
 
     def _plan(self, batch: Batch) -> Plan:
         stream = batch.sync.stream
+        if batch.action is Action.SURVEY:
+            return BEFORE
         return self._relations[stream, batch.rows[0].link] if batch.action in RELATING else self._plans[stream]
 
     def gauge(self, response: Response) -> Gauge | None:
@@ -252,7 +285,7 @@ def _contact_abilities(match: str, *, lead: bool) -> Abilities:
     """
     able = _WRITES | {Action.ARCHIVE}
     if match == "id":
-        return Abilities(able - _MAKES, able, able - _MAKES - RELATING - {Action.READ})
+        return Abilities(able - _MAKES, able, able - _MAKES - OF_LINKS - {Action.READ})
     if lead:
         return Abilities(able, able - _MAKES, frozenset({Action.FIND}), after_look=_MAKES)
     return Abilities(able, able - (_MAKES if match == "email" else {Action.CREATE}), _MAKES | {Action.FIND})

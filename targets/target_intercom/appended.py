@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from penstock.errors import BatchRefused, Misconfigured, NotAccepted
-from penstock.forms import fields_of
+from penstock.forms import constant_mistakes, fields_of
 from penstock.links import path
 from penstock.modes import Action, Json, Sync
 from penstock.records import Abilities, Batch, Convert, Delivered, Form, Outcome, Rejected, Request, Response, Retry
@@ -110,8 +110,10 @@ def event_form(sync: Sync, columns: Mapping[str, Json] | None, name: str, links:
     )  # fmt: skip
 
 
-def note_form(sync: Sync, columns: Mapping[str, Json] | None, links: Mapping[str, Convert]) -> Form:
-    """Check a sync of notes. Raises Misconfigured with every mistake."""
+def note_form(
+    sync: Sync, columns: Mapping[str, Json] | None, links: Mapping[str, Convert], teammates: Mapping[str, Convert]
+) -> Form:
+    """Check a sync of notes; `teammates` are what converts fields that name one. Raises Misconfigured."""
     at, fields = f"sync {sync.stream}", fields_of(sync, columns)
     mistakes = _common_mistakes(sync, at)
     if len(sync.links) != 1:
@@ -119,9 +121,10 @@ def note_form(sync: Sync, columns: Mapping[str, Json] | None, links: Mapping[str
     if "body" not in fields or (more := sorted(set(fields) - {"body", "admin_id"})):
         which = f"leave out {', '.join(more)}" if "body" in fields else "body is missing"
         mistakes.append(f"{at}: a note has the fields body and admin_id; {which}")
+    convert: dict[str, Convert] = {"body": limited(65_536), **teammates}
+    mistakes += constant_mistakes(at, fields, convert)
     if mistakes:
         raise Misconfigured(mistakes)
-    convert = {"body": limited(65_536), "admin_id": text}
     note = "a note has no key: one whose answer is lost is written again, and counted (may_repeat)"
     return Form(
         None, fields, {each: convert[each] for each in fields}, str, None, object="notes", links=links,

@@ -16,7 +16,7 @@ from penstock.mapping import json_types
 from penstock.modes import FieldRule, Json
 from penstock.records import Ask, Convert, Request
 from target_intercom import values
-from target_intercom.refusals import read_answer
+from target_intercom.refusals import answered, question, refused
 
 PREFIX = "custom_attributes."
 CONTACT, COMPANY = "contact", "company"
@@ -97,11 +97,11 @@ class Attributes:
     def __init__(self) -> None:
         self._known: dict[str, dict[str, Attribute]] = {}
 
-    def of(self, model: str, ask: Ask) -> Mapping[str, Attribute]:
-        """Return those of a model by name."""
+    def of(self, model: str, ask: Ask, at: str = "") -> Mapping[str, Attribute]:
+        """Return those of a model by name; `at` says for whose sake they are asked for."""
         if model not in self._known:
             path = f"/data_attributes?model={model}&include_archived=true"
-            found = read_answer(ask(Request("GET", path)), f"reading the attributes of {model}").get("data")
+            found = question(ask, Request("GET", path), f"reading the attributes of {model}", at).get("data")
             customs = [Attribute.of(each) for each in objects_in(found) if each.get("custom")]
             # One that was archived may share its name with one that is in use.
             self._known[model] = {each.name: each for each in sorted(customs, key=lambda each: not each.archived)}
@@ -109,7 +109,7 @@ class Attributes:
 
     def converters(self, at: str, model: str, fields: Mapping[str, FieldRule], ask: Ask, *, creates: bool) -> Checked:
         """See what converts each field, which attributes would have to be made, and what is wrong."""
-        own, known = OWN[model], self.of(model, ask)
+        own, known = OWN[model], self.of(model, ask, at)
         checked = Checked()
         for each in fields:
             name = each.removeprefix(PREFIX)
@@ -152,16 +152,20 @@ class Attributes:
                 why = "its column holds objects or lists" if kind is None else "names are letters, digits, _ and -"
                 mistakes.append(f"{at}: attribute {name!r} cannot be made: {why}")
                 continue
-            body = {"name": name, "model": model, "data_type": kind}
-            response = ask(Request("POST", "/data_attributes", encode_json(body)))
+            request = Request(
+                "POST", "/data_attributes", encode_json({"name": name, "model": model, "data_type": kind})
+            )
+            response = ask(request)
+            if response.status == 403:
+                raise refused(f"{at}: making attributes", response, request)
             if response.status != 200:
                 mistakes.append(
                     f"{at}: attribute {name!r} of {model} could not be made (status {response.status}); a name can be "
                     "in use in one of contacts and companies alone, and a workspace has 250 at most"
                 )
                 continue
-            made = Attribute.of({"name": name, "data_type": kind} | dict(read_answer(response, "making an attribute")))
-            self._known[model][name] = made
+            body = answered(response, request, "making an attribute", at)
+            self._known[model][name] = Attribute.of({"name": name, "data_type": kind} | dict(body))
         if mistakes:
             raise Misconfigured(mistakes)
 

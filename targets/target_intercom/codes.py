@@ -31,6 +31,7 @@ SENTENCES: Mapping[str, str] = {
     "contact_company_limit_exceeded": "the contact is in 1,000 companies already, the most that there can be",
     "action_forbidden": "Intercom forbids this for the record",
 }
+MERGED = frozenset({"contact_merged"})
 INVALID = "parameter_invalid"
 REFUSED_EMAIL = "Intercom does not accept the e-mail address"
 _CODE = re.compile(r"[a-z][a-z0-9_]{1,59}").fullmatch
@@ -63,7 +64,8 @@ def code_names(body: Body) -> frozenset[str]:
 
 def names_contact(body: Body) -> bool:
     """Tell whether it is a contact that is not there; other things are not_found under other words (documented)."""
-    return any(error.get("message") == "User Not Found" for error in errors(body))
+    merged = bool(code_names(body) & MERGED)
+    return merged or any(error.get("message") == "User Not Found" for error in errors(body))
 
 
 def reason(body: Body) -> Reason:

@@ -12,9 +12,10 @@ from penstock.errors import Misconfigured
 from penstock.forms import fields_of, match_mistakes, match_of
 from penstock.links import path
 from penstock.modes import REMOVALS, Action, Json, Sync
-from penstock.records import Abilities, Again, Batch, Delivered, Form, Outcome, Request, Response
+from penstock.records import Abilities, Again, Ask, Batch, Delivered, Form, Outcome, Request, Response
 from target_intercom import codes, values
 from target_intercom.answers import OTHER, is_absent, record, record_id, written
+from target_intercom.refusals import answered
 
 OWN = {"external_id": values.key, "external_created_at": values.seconds, "external_updated_at": values.seconds}
 PREFIX = "custom_attributes."
@@ -66,6 +67,17 @@ class Instances:
             theirs = body.get("external_id") in row.look_for
             return [Again(record_id(body), "the instance was found") if theirs and record_id(body) else OTHER]
         return [written(body, "external_id", row.match, None, created=None)]
+
+
+def probe(kind: str, at: str, ask: Ask) -> None:
+    """Ask whether instances may be read, of one that is hardly there. Raises Misconfigured where they may not.
+
+    A type that is not there has the answer of an instance that is not (documented), so its absence is not found.
+    """
+    request = Request("GET", path("/custom_object_instances/{}?external_id={}", kind, "-"))
+    response = ask(request)
+    if not is_absent(response):
+        answered(response, request, f"reading custom:{kind}", at)
 
 
 def instance_form(

@@ -8,14 +8,18 @@ from email.utils import parsedate_to_datetime
 
 from penstock.bodies import Body, error_body, json_body
 from penstock.errors import BatchRefused, Fault, Misconfigured, NotAccepted, Throttled, Unavailable
-from penstock.records import Batch, Response
+from penstock.modes import Action
+from penstock.records import Ask, Batch, Request, Response
+from penstock.relations import OF_LINKS
 from penstock.retry import retry_after
 from target_intercom import codes
+from target_intercom.permissions import needed
 
 NO_INTERCOM = (
     "the answer at start is not Intercom's",
     "check that setting api_url is Intercom's API, or the sandbox's /intercom, and that no proxy answers; run again",
 )
+PLAN = "api_plan_restricted"
 BELIEVED = 60.0
 """seconds ahead beyond which a Reset is not believed: a window has ten"""
 
@@ -29,7 +33,7 @@ def refusal(response: Response, batch: Batch) -> Exception:
     if status in codes.UNAVAILABLE or status >= 500:
         return Unavailable(f"status {status}", _named(response.headers))
     if status in (401, 403, 406) or 300 <= status < 400:
-        return account_trouble("a write", status, why.code)
+        return account_trouble(doing(batch), status, why.code)
     name = codes.undefined_attribute(body)
     if name is not None and name in _written(batch):
         return Misconfigured(
@@ -67,8 +71,18 @@ def _named(headers: Mapping[str, str]) -> float | None:
     return retry_after(headers, datetime.now(timezone.utc).timestamp())
 
 
-def account_trouble(doing: str, status: int, code: str) -> Misconfigured:
-    """Return the error for an answer that is about the credentials, the plan or the address, and no row."""
+def doing(batch: Batch) -> str:
+    """Name what a batch is for."""
+    link = f", associate {batch.link.name}" if batch.action in OF_LINKS else ""
+    what = "a look at what is there" if batch.action is Action.SURVEY else f"to {batch.action.value}"
+    return f"sync {batch.sync.stream}{link}: {what}"
+
+
+def account_trouble(doing: str, status: int, code: str, lacks: str = "") -> Misconfigured:
+    """Return the error for an answer that is about the credentials, the plan or the address, and no row.
+
+    `lacks` is the permission that was needed, where that is known.
+    """
     if 300 <= status < 400:
         return Misconfigured(f"setting api_url: {doing} was redirected (status {status}), which is never followed")
     if status == 401:
@@ -77,28 +91,40 @@ def account_trouble(doing: str, status: int, code: str) -> Misconfigured:
             "look at the token in Intercom's Developer Hub and at setting region: a token of another region is refused",
         )
     if status == 403:
+        which = f", most probably “{lacks}”" if lacks else ""
+        why = "the workspace's plan does not allow it" if code == PLAN else f"the app lacks a permission{which}"
         return Misconfigured(
-            f"the workspace's plan or the app's permissions do not allow {doing} (status 403, {code})",
+            f"{doing} is refused: {why} (status 403, {code})",
             "give the app the permission in Intercom's Developer Hub, or leave the sync out; then run again",
         )
     return Misconfigured(f"setting api_url: {doing} was answered with status {status} ({code})")
 
 
-def read_answer(response: Response, doing: str) -> Body:
-    """Read the answer to a question asked at start. Raises Misconfigured or Fault unless it is a success."""
+def refused(doing: str, response: Response, request: Request) -> Misconfigured:
+    """Return the error for a request that a permission, or the plan, does not allow."""
+    return account_trouble(doing, response.status, codes.reason(error_body(response)).code, needed(request))
+
+
+def question(ask: Ask, request: Request, doing: str, at: str = "") -> Body:
+    """Ask a question at start, for the sake of the sync `at`. Raises Misconfigured or Fault unless it is a success."""
+    return answered(ask(request), request, doing, at)
+
+
+def answered(response: Response, request: Request, doing: str, at: str) -> Body:
+    """Read the answer to it."""
     if response.status == 200:
         try:
             return json_body(response)
         except NotAccepted as error:
             raise Fault(*NO_INTERCOM) from error
-    raise unanswered(doing, response)
+    raise _unanswered(f"{at}: {doing}" if at else doing, response, request)
 
 
-def unanswered(doing: str, response: Response) -> Exception:
+def _unanswered(doing: str, response: Response, request: Request) -> Exception:
     """Return the error for a question asked at start that was refused."""
     code = codes.reason(error_body(response)).code
     if response.status in (401, 403) or 300 <= response.status < 400:
-        return account_trouble(doing, response.status, code)
+        return refused(doing, response, request)
     if code == "intercom_version_invalid":
         return Misconfigured("setting api_version: Intercom does not serve this version", "leave it out, or name 2.14")
     return Misconfigured(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from penstock.bodies import encode_json, error_body
+from penstock.bodies import encode_json, error_body, objects_in, within
 from penstock.errors import BatchRefused
 from penstock.links import path
 from penstock.modes import Action, Link
@@ -119,6 +119,34 @@ class Subscribed:
         if is_absent(response):
             return [_gone(response, batch)]
         return [Delivered() if record_id(record(response, batch)) == row.other else OTHER]
+
+
+@dataclass(frozen=True)
+class Before:
+    """What a contact or a company is tied to before the sync ties it: that is not the sync's to take away."""
+
+    def encode(self, batch: Batch) -> Request:
+        """Write the look; a company shows its tags itself."""
+        [row] = batch.rows
+        if batch.sync.object in _COMPANY:
+            return Request("GET", path("/companies/{}", row.destination_id or ""))
+        return Request("GET", path(f"/contacts/{{}}/{batch.link.object}", row.destination_id or ""))
+
+    def decode(self, response: Response, batch: Batch) -> list[Outcome]:
+        """Read the ids, of tags the names. Of a contact in more than fifty companies the first fifty count."""
+        [row] = batch.rows
+        if is_absent(response):
+            return [_gone(response, batch)]
+        body = record(response, batch)
+        found = within(body, "tags", "tags") if batch.sync.object in _COMPANY else body.get("data")
+        if not isinstance(found, list):
+            return [OTHER]
+        tags = batch.link.object == TAGS
+        ids = (str(each.get("name") or "").strip().lower() if tags else record_id(each) for each in objects_in(found))
+        return [Again(row.destination_id, "this is what is there", frozenset(each for each in ids if each))]
+
+
+BEFORE = Before()
 
 
 @dataclass(frozen=True)

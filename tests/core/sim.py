@@ -38,7 +38,7 @@ from penstock.records import (
     Row,
     Unknown,
 )
-from penstock.relations import RELATING
+from penstock.relations import OF_LINKS
 from penstock.retry import RetryPolicy
 from penstock.stateout import StateOut
 from tests.core.deaths import Crash, PointedLedger, opened
@@ -81,7 +81,7 @@ class World:
             return {"outcome": "rejected"}
         if action in ("append", "resolve"):
             return self._append(fields) if action == "append" else self._resolve(fields)
-        if action in ("link", "unlink"):
+        if action in ("link", "unlink", "survey"):
             return self._link(action, str(key), fields)
         return self._object(action, key, fields)
 
@@ -112,6 +112,12 @@ class World:
         if key not in self.objects:
             return {"outcome": "found", "id": None}
         ends = (key, str(fields["link"]), str(fields["other"]))
+        if action == "survey":
+            return {
+                "outcome": "found",
+                "id": key,
+                "others": [other for i, name, other in self.links if (i, name) == ends[:2]],
+            }
         if action == "link":
             self.links.add(ends)
         else:
@@ -139,7 +145,7 @@ class World:
         return self.find(str(key))
 
 
-EVERYTHING = frozenset(Action) - {Action.CLEAR, Action.NOTHING}
+EVERYTHING = frozenset(Action) - {Action.CLEAR, Action.NOTHING, Action.SURVEY}
 ABILITIES = Abilities(EVERYTHING, EVERYTHING - {Action.CREATE, Action.APPEND}, EVERYTHING - {Action.READ})
 
 
@@ -163,7 +169,7 @@ class Memory:
 
     def encode(self, batch: Batch) -> Request:
         looking = batch.action is Action.FIND
-        if batch.action in RELATING:
+        if batch.action in OF_LINKS:
             return Request(
                 "POST", f"/{batch.action.value}", json.dumps([_related(batch, r) for r in batch.rows]).encode()
             )
@@ -195,7 +201,7 @@ class Memory:
         }
         if answer["outcome"] == "found":
             holds = batch.sync.empty_only & set(answer.get("holds", []))
-            return Again(answer["id"], "looked", holds)
+            return Again(answer["id"], "looked", holds | frozenset(answer.get("others", [])))
         if answer["outcome"] == "delivered":
             return Delivered(answer["id"], bool(answer["created"]))
         return kinds[str(answer["outcome"])]

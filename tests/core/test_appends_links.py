@@ -9,6 +9,7 @@ from pathlib import Path
 from penstock.batching import Batcher
 from penstock.modes import MODES, Action, Link, Sync
 from penstock.records import Abilities, Limits, Row, RowKey
+from penstock.relations import generations
 from penstock.syncs import check_abilities
 from tests.core.sim import FIELDS, Ending, World, run, state_line
 
@@ -71,3 +72,12 @@ def test_links_that_share_a_request_name_one_other_object() -> None:
     [full] = batcher.add(tied(0, "vip"), 0.0)
     assert [row.other for row in full.rows] == ["vip", "vip"]
     assert [len(batch.rows) for batch in batcher.due(2.0)] == [1]
+
+
+def test_generations_count_the_syncs_before_one_and_rings_end() -> None:
+    def linked_with(stream: str, *parents: str) -> Sync:
+        return Sync(stream, "contacts", links=tuple(Link("contacts", "c", sync=parent) for parent in parents))
+
+    syncs = {s.stream: s for s in (linked_with("b", "a"), linked_with("c", "b", "a"), linked_with("d", "e", "d"))}
+    syncs |= {"e": linked_with("e", "d"), "a": Sync("a", "companies")}
+    assert [generations(syncs[name], syncs) for name in "abcde"] == [0, 1, 2, 1, 1]

@@ -68,22 +68,24 @@ def test_a_refusal_that_repeats_waits_a_day_and_is_parked_in_the_end(ledger: Led
     rejects.refuse(sync, [refused(ANA)], 1)
     assert rejects.put_off(sync, ANA, OLD) is None, "it is tried once more, on the next run"
     rejects.refuse(sync, [refused(ANA)], 1)
+    assert rejects.put_off(sync, ANA, OLD) is None, "tried twice in one run is tried once"
+    rejects.refuse(sync, [refused(ANA)], 2)
     assert rejects.put_off(sync, ANA, OLD) == "waiting"
     assert rejects.put_off(sync, ANA, NEW) is None, "another record, or mapping"
     assert rejects.put_off(sync, BOB, OLD) is None
     clock.now += DAY
     assert rejects.put_off(sync, ANA, OLD) is None, "the day is over"
     clock.now = 1_000.0 + 10 * DAY
-    rejects.refuse(sync, [refused(ANA)], 1)
+    rejects.refuse(sync, [refused(ANA)], 3)
     clock.now += 1000 * DAY
     assert rejects.put_off(sync, ANA, OLD) == "parked"
-    assert rejects.due(sync, 2, "") == []
+    assert rejects.due(sync, 4, "") == []
 
 
 def test_a_refusal_is_remembered_by_the_next_run(path: Path, ledger: Ledger, clock: Clock) -> None:
     sync = ledger.open_sync("people", "contacts").number
-    for _ in range(2):
-        ledger.rejects.refuse(sync, [refused(ANA)], 1)
+    for run in (1, 2):
+        ledger.rejects.refuse(sync, [refused(ANA)], run)
     ledger.commit()
     clock.now += 10 * DAY
     with closing(Ledger(places.at(path), wall=clock, park_after=10 * DAY)) as next_run:
@@ -92,7 +94,7 @@ def test_a_refusal_is_remembered_by_the_next_run(path: Path, ledger: Ledger, clo
         clock.now -= 9.5 * DAY
         assert next_run.rejects.put_off(sync, ANA, OLD) == "waiting"
         clock.now += 9.5 * DAY
-        assert next_run.rejects.refuse(sync, [refused(ANA)], 2) == 1
+        assert next_run.rejects.refuse(sync, [refused(ANA)], 3) == 1
         next_run.commit()
     assert places.query(path, "select attempts, first_at, next_at from rejects") == [(3, 1_000.0, None)]
 
@@ -127,13 +129,13 @@ def test_rejects_are_due_in_the_order_of_their_keys_some_at_a_time(ledger: Ledge
 
 def test_a_reject_that_was_met_outlives_a_complete_read(ledger: Ledger, path: Path) -> None:
     sync = ledger.open_sync("people", "contacts").number
-    for _ in range(2):
-        ledger.rejects.refuse(sync, [refused(key) for key in (ANA, BOB)], 1)
-    ledger.rejects.refuse(sync, [refused(CAT)], 2)
+    for run in (1, 2):
+        ledger.rejects.refuse(sync, [refused(key) for key in (ANA, BOB)], run)
+    ledger.rejects.refuse(sync, [refused(CAT)], 3)
     assert ledger.rejects.put_off(sync, ANA, OLD) == "waiting"
     assert ledger.rejects.met(sync, ANA)
     assert not ledger.rejects.met(sync, BOB)
-    assert ledger.rejects.drop_not_met(sync, 2) == 1
+    assert ledger.rejects.drop_not_met(sync, 3) == 1
     ledger.commit()
     assert places.query(path, "select row_key from rejects order by row_key") == [(ANA,), (CAT,)]
     assert ledger.rejects.count(sync) == 2

@@ -120,8 +120,10 @@ def test_a_missing_object_refuses_the_row_before_anything_is_written_and_lets_it
     lines = [schema(), Version(1, "a", ("acme",)).line(), state_line(1)]
     first = run(lines, there, tmp_path / "l.db", sync_for=lambda _: PEOPLE)
     assert (first.stop, there.objects) == (None, {})
-    [(code, field, message)] = places.query(tmp_path / "l.db", "select code, field, message from rejects")
-    assert (code, field) == ("no_other", "associate companies")
+    [(code, field, message, tries)] = places.query(
+        tmp_path / "l.db", "select code, field, message, attempts from rejects"
+    )
+    assert (code, field, tries) == ("no_other", "associate companies", 1)
     assert message == "there is no object of companies with that name"
     there.companies["acme"] = "7"
     run([schema(), state_line(2)], there, tmp_path / "l.db", sync_for=lambda _: PEOPLE)

@@ -61,12 +61,15 @@ def batches(draw: st.DrawFn) -> Batch:
         return batch(draw(st.sampled_from([Action.APPEND, Action.RESOLVE])) if chosen is NOTES else Action.APPEND, made)
     if chosen is PEOPLE and draw(st.booleans()):
         rows = [row(chosen, f"{CANARY}-{n}", ONE) for n in range(2)]
-        link, action = draw(st.sampled_from([0, 1, 2])), draw(st.sampled_from([Action.LINK, Action.UNLINK]))
+        link, action = (
+            draw(st.sampled_from([0, 1, 2])),
+            draw(st.sampled_from([Action.LINK, Action.UNLINK, Action.SURVEY])),
+        )
         if link == 1 and draw(st.booleans()):
             action = Action.RESOLVE
         for each in rows:
             each.link, each.other = link, {0: "vip", 1: TWO, 2: "77"}[link]
-        return batch(action, *rows[: 2 if link == 0 else 1])
+        return batch(action, *rows[: 2 if link == 0 and action is not Action.SURVEY else 1])
     action = draw(st.sampled_from(OBJECT_ACTIONS))
     known = action in (Action.READ, Action.ARCHIVE, Action.DELETE)
     contact_id = ONE if known else draw(st.sampled_from([None, ONE, *(mark + ONE for mark in MARKS)]))

@@ -38,9 +38,56 @@ def test_a_missing_token_is_looked_for_in_meltano_yml_first(tmp_path: Path, sand
     )
 
 
+FEWER = ["Read and list users and companies", "Write users and companies"]
+ORDERS = {"object": "custom:Order", "match": "external_id", "fields": {"external_id": "id"}}
+NOTES: dict[str, Any] = {
+    "object": "notes",
+    "mode": "append",
+    "fields": {"body": "b", "admin_id": {"constant": "ops@exmaple.com"}},
+    "associate": [{"object": "contacts", "match": "external_id", "from": "who"}],
+}
+OWNED: dict[str, Any] = {**SYNC, "fields": {"external_id": "id", "owner_id": {"constant": "ops@example.com"}}}
+
+
+@pytest.mark.parametrize(
+    ("sync", "scopes", "words"),
+    [
+        (SYNC, [], "sync more: reading the attributes of contact is refused: the app lacks a permission, most "
+         "probably “Read and list users and companies” (status 403, forbidden)"),
+        (
+            {**SYNC, "associate": [{"object": "tags", "from": "t"}]},
+            FEWER,
+            "sync more: reading the tags is refused: the app lacks a permission, most probably “Read tags”",
+        ),
+        (ORDERS, FEWER, "sync more: reading custom:Order is refused: the app lacks a permission, most probably “Read "
+         "and write custom object instances”"),
+        (OWNED, FEWER, "for want of the permission “Read admins”; use ids"),
+        (ORDERS, [*FEWER, "Read and write custom object instances"], ""),
+        (OWNED, [*FEWER, "Read admins"], ""),
+    ],
+)  # fmt: skip
+def test_a_permission_that_is_missing_is_named_with_its_sync(
+    tmp_path: Path, sandbox: Sandbox, sync: dict[str, Any], scopes: list[str], words: str
+) -> None:
+    sandbox.intercom.attributes("contact", plan="string")
+    token = sandbox.intercom.grant("sandbox-poor", scopes=scopes)
+    done = ran(tmp_path, settings_for(sandbox, access_token=token, syncs={"more": sync}), [], "--test")
+    assert (done.code, words in done.stderr) == (2 if words else 0, True), done.stderr
+
+
 @pytest.mark.parametrize(
     ("sync", "settings", "word"),
     [
+        (NOTES, {}, "is the address of none of the workspace's teammates (did you mean 'ops@example.com'?)"),
+        (
+            {
+                **SYNC,
+                "fields": {"external_id": "id"},
+                "associate": [{"object": "subscriptions", "from": "s", "label": "x"}],
+            },
+            {},
+            "label must be opt_in or opt_out",
+        ),
         ({"object": "contact", "fields": {"external_id": "id", "nmae": "n"}, "match": "external_id"}, {}, "'name'?"),
         ({**SYNC, "object": "contcats"}, {}, "did you mean 'contacts'?"),
         ({**SYNC, "match": "phone"}, {"create_attributes": True}, "found by external_id, email, id"),

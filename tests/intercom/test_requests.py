@@ -11,7 +11,7 @@ import pytest
 from penstock.errors import BatchRefused, InvalidRecord, Misconfigured
 from penstock.mapping import RecordMapper
 from penstock.modes import Action, FieldRule, Link, Sync
-from penstock.records import Again, Delivered, Rejected, Request, Response, Retry, Row
+from penstock.records import Again, Delivered, Rejected, Request, Response, Retry, Row, Unknown
 from target_intercom import values
 from target_intercom.api import Intercom, Options
 from tests.intercom.values import (
@@ -219,6 +219,9 @@ SUBSCRIBED = Link("subscriptions", "s", label="opt_in")
         (Action.UNLINK, SUBSCRIBED, "7", f"DELETE /contacts/{ONE}/subscriptions/7", {}),
         (Action.LINK, TAGS, "vip", "POST /tags", {"name": "vip", "users": [{"id": ONE}]}),
         (Action.UNLINK, TAGS, "vip", "POST /tags", {"name": "vip", "users": [{"id": ONE, "untag": True}]}),
+        (Action.SURVEY, COMPANY, TWO, f"GET /contacts/{ONE}/companies", {}),
+        (Action.SURVEY, SUBSCRIBED, "7", f"GET /contacts/{ONE}/subscriptions", {}),
+        (Action.SURVEY, TAGS, "vip", f"GET /contacts/{ONE}/tags", {}),
     ],
 )
 def test_each_step_of_a_link(action: Action, link: Link, other: str, expected: str, body: dict[str, Any]) -> None:
@@ -238,6 +241,18 @@ def test_one_request_tags_many_and_one_that_is_gone_is_found_by_halving() -> Non
     assert became(Action.LINK, rows[0], answer(404, GONE)) == Again(None, "the record is not there")
     companies = tied(TAGS, "vip", sync("companies", "company_id"))
     assert sent(asked(Action.LINK, companies)) == {"name": "vip", "companies": [{"id": ONE}]}
+
+
+def test_what_a_contact_has_is_read_of_a_list_alone() -> None:
+    vip = tied(TAGS, "vip")
+    tags = {"type": "list", "data": [{"type": "tag", "id": "80", "name": " VIP "}, {"type": "tag", "id": "81"}, 7]}
+    seen = became(Action.SURVEY, vip, answer(200, tags))
+    assert isinstance(seen, Again)
+    assert (seen.destination_id, "vip" in seen.holds, "80" in seen.holds) == (ONE, True, False)
+    attached = answer(200, {"type": "list", "data": [{"type": "company", "id": TWO}]})
+    assert became(Action.SURVEY, tied(COMPANY, TWO), attached) == Again(ONE, "this is what is there", frozenset({TWO}))
+    assert isinstance(became(Action.SURVEY, vip, answer(200, {"type": "list"})), Unknown)
+    assert became(Action.SURVEY, vip, answer(404, GONE)) == Again(None, "the record is not there")
 
 
 def test_a_company_that_is_not_there_is_no_contact_that_is_gone() -> None:

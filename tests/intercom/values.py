@@ -43,6 +43,16 @@ ATTRIBUTES: Mapping[str, list[Body]] = {
 }
 
 
+SUBSCRIPTIONS: list[Body] = [
+    {"id": number, "state": state, "consent_type": consent, "default_translation": {"name": name, "locale": "en"}}
+    for number, name, consent, state in (
+        ("7", "News", "opt_in", "live"),
+        ("8", "Texts", "opt_out", "live"),
+        ("9", "Old", "opt_in", "archived"),
+    )
+]
+
+
 def answer(status: int, body: object, **headers: str) -> Response:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return Response(status, {name.replace("_", "-"): value for name, value in headers.items()}, content)
@@ -53,6 +63,14 @@ def ask(request: Request) -> Response:
     assert request.headers == {"Intercom-Version": "2.14"}
     if request.path == "/me":
         return answer(200, {"type": "admin", "app": {"id_code": "abc12345", "region": "US"}})
+    if request.path == "/admins":
+        return answer(200, {"type": "admin.list", "admins": [{"type": "admin", "id": "9", "email": "Ops@example.com"}]})
+    if request.path == "/tags":
+        return answer(200, {"type": "list", "data": []})
+    if request.path == "/subscription_types":
+        return answer(200, {"type": "list", "data": SUBSCRIPTIONS})
+    if request.path.startswith("/custom_object_instances/"):
+        return answer(404, error("not_found", "Resource Not Found"))
     model = "company" if "model=company" in request.path else "contact"
     return answer(200, {"type": "list", "data": ATTRIBUTES[model]})
 

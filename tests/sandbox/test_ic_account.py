@@ -42,6 +42,35 @@ def test_tokens_come_and_go(inbox: Inbox) -> None:
         inbox.sandbox.intercom.grant("dG9rOmE=")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "scope"),
+    [
+        ("GET", "/data_attributes?model=contact", "Read and list users and companies"),
+        ("POST", "/data_attributes", "Write data attributes"),
+        ("GET", "/subscription_types", "Read and list users and companies"),
+        ("POST", "/contacts/search", "Read and list users and companies"),
+        ("GET", "/contacts/find_by_external_id/u-1", "Read one user and one company"),
+        ("GET", "/companies?company_id=a", "Read one user and one company"),
+        ("POST", "/contacts", "Write users and companies"),
+        ("POST", "/contacts/1/notes", "Write users and companies"),
+        ("GET", "/contacts/1/tags", "Read tags"),
+        ("POST", "/tags", "Write tags"),
+        ("GET", "/events?type=user", "Read events"),
+        ("POST", "/events", "Write events"),
+        ("GET", "/admins", "Read admins"),
+        ("POST", "/custom_object_instances/Order", "Read and write custom object instances"),
+    ],
+)
+def test_a_call_needs_its_permission(inbox: Inbox, method: str, path: str, scope: str) -> None:
+    grant = inbox.sandbox.intercom.grant
+    some = {"Authorization": "Bearer " + grant("sandbox-some", scopes=[scope])}
+    none = {"Authorization": "Bearer " + grant("sandbox-none", scopes=[])}
+    assert inbox.call("GET", "/me", **none).ok
+    no = refused(inbox.call(method, path, {}, **none))
+    assert no == (403, "forbidden", "You do not have permission to access this resource")
+    assert inbox.call(method, path, {}, **some).status_code != 403
+
+
 def test_a_token_belongs_to_one_region(inbox: Inbox) -> None:
     there = inbox.url + "-eu/me"
     assert refused(inbox.http.get(there, timeout=10)) == UNAUTHORIZED

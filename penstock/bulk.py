@@ -112,6 +112,8 @@ class Jobs(Protocol):
     """actions that a job can do, and whether with rows that are addressed by their ids"""
     tells_ids: bool
     """its results tell the ids of the objects; without them no other row can be linked with these by their row keys"""
+    takes_links: bool
+    """links that are fields of a row's own object travel by jobs"""
     carrying: frozenset[JobStep]
     """the steps whose requests hold the rows: without them, after a death, they cannot be made"""
     doubtful: Mapping[JobStep, JobStep]
@@ -143,6 +145,12 @@ class WithJobs(Protocol):
 def jobs_of(destination: object) -> Jobs | None:
     """Return what a destination knows of jobs; None where it knows none."""
     return destination.jobs if isinstance(destination, WithJobs) else None
+
+
+def linked_by_job(destination: object) -> bool:
+    """Tell whether rows with links may travel by a destination's jobs."""
+    jobs = jobs_of(destination)
+    return jobs is not None and jobs.takes_links
 
 
 def by_job(destination: object) -> list[Action]:

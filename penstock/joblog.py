@@ -22,6 +22,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     destination_id: str | None
     known: bool
     """it was known before it joined the job"""
+    links: tuple[tuple[str, str], ...] = ()
+    """the links that are fields of its object: name, and what the other object is known by; nothing for none"""
 
 
 @dataclass(frozen=True)

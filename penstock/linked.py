@@ -1,5 +1,6 @@
 """Which objects a row's object was linked with, so that a link can be taken away when the row names another one.
 
+The other object goes by its id, or, where a job has named it by a key of its own, by that: see `relations.key_name`.
 An entry is made before the link is asked for, and is certain once the destination has said yes: what may have been
 linked by a request without an answer is unlinked as well when the row does not want it any more. What others had
 linked before is kept too, where a destination tells, so that it is not asked about again.
@@ -65,6 +66,23 @@ class Linked:
             "delete from links where sync=? and row_key=? and link=? and other_id=?",
             [(sync, *entry) for entry in entries],
         )
+
+    def filled(self, sync: int, rows: Iterable[tuple[RowKey, Sequence[tuple[str, str]], Links]]) -> None:
+        """Remember what the fields of objects name, so that it is known whom it concerns when that is made anew.
+
+        Each row has its key, the links that it speaks of (name and the other object, or nothing), and those it had.
+        """
+        new: list[Entry] = []
+        old: list[Entry] = []
+        for key, links, had in rows:
+            spoken = {name for name, _ in links}
+            new += [(key, *link) for link in links if link[1] and not had.get(link)]
+            old += [(key, *link) for link in had if link[0] in spoken and link not in links]
+        if new:
+            self.intend(sync, new)
+            self.made(sync, new)
+        if old:
+            self.gone(sync, old)
 
     def to(self, others: Sequence[str]) -> dict[int, list[RowKey]]:
         """Return the rows, by the number of their sync, that are linked with objects of these ids.

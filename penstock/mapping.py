@@ -105,6 +105,8 @@ class RecordMapper:
             self.names.append(form.abilities.members)
         self.inline = tuple(form.inline.get(link.name) for link in sync.links)
         """for each link the field of the row's own object that it is, where it is one"""
+        self.by_key = tuple(form.by_key.get(link.name) for link in sync.links)
+        """for each link how a job names the other object, where it can do so by a key"""
         self._links = [
             (
                 link.column,
@@ -265,15 +267,19 @@ class RecordMapper:
         names = [*(name for name, *_ in self._fields if name != self._form.match), *self._form.inline.values()]
         return dict.fromkeys(names, self._form.clear)
 
-    def links_as_fields(self, row: Row) -> Payload:
-        """Return the fields of a row's own object that its links are; not those whose other object is left out."""
+    def links_as_fields(self, row: Row, *, by_job: bool = False) -> Payload:
+        """Return the fields of a row's own object that its links are; not those whose other object is left out.
+
+        In a job another object is named by its key wherever that can be done.
+        """
         found: Payload = {}
         for at, (name, values) in enumerate(zip(self.inline, row.links, strict=False)):
             if name is None or values is None:
                 continue
             other = row.others.get((at, values[0])) if values else None
+            key = self.by_key[at] if by_job else None
             if other is not None or not values:
-                found[name] = other or self._form.clear
+                found[key[0] if key else name] = (values[0] if key and values else other) or self._form.clear
         return found
 
     def _refuse_unreadable(self, record: OddRecord) -> None:

@@ -13,6 +13,7 @@ from penstock.mapping import RecordMapper
 from penstock.modes import Action
 from penstock.opensync import OpenSync
 from penstock.records import Row
+from penstock.relations import others_of
 from penstock.staging import Texts
 from penstock.tables import as_json
 
@@ -82,8 +83,9 @@ class OpenJob:
         self._records.add(row.text or (row.record if isinstance(row.record, bytes) else as_json(row.record)))
         self._lines.add(line)
         known = row.known is not None
+        links = others_of(row) if row.sync.links else ()
         self._unwritten.append(
-            Entry(row.key, row.match, row.fingerprint, row.source_mark, row.destination_id, known=known)
+            Entry(row.key, row.match, row.fingerprint, row.source_mark, row.destination_id, known=known, links=links)
         )
         [epoch] = row.epochs
         if not self._origins or self._origins[-1][0] is not epoch or self._origins[-1][1] is not row.mapper:

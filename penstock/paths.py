@@ -21,8 +21,10 @@ from penstock.openjobs import OpenJob
 from penstock.opensync import OpenSync
 from penstock.policy import Policy
 from penstock.records import Row
+from penstock.relations import is_linked, links_inline, name_by_key
 from penstock.settlement import Settlement
 from penstock.staging import Spool, restored
+from penstock.steps import dress, next_step
 
 CHUNK = 500
 """rows handed over together"""
@@ -235,8 +237,24 @@ class Paths:
 
     def _join(self, opened: OpenSync, spool: Spool, forming: Forming, row: Row) -> bool:
         """Let a row join a job, if it can; tell whether it needs no request."""
+        if row.action is not Action.RESOLVE:
+            return self._add(opened, spool, forming, row)
+        named = name_by_key(row)
+        if named:
+            row.action = next_step(row, opened.can)
+            dress(row, row.action)
+            if self._add(opened, spool, forming, row):
+                return True
+        for place in named:
+            del row.others[place]
+        row.action, row.placed = Action.RESOLVE, False
+        return False
+
+    def _add(self, opened: OpenSync, spool: Spool, forming: Forming, row: Row) -> bool:
         jobs, by_id = self._jobs, row.destination_id is not None
         if jobs is None or row.removed or row.attempts or (row.action, by_id) not in jobs.takes:
+            return False
+        if is_linked(row) and not links_inline(row):
             return False
         job = forming.jobs.get((row.action, by_id))
         head = jobs.head(opened.sync, row.action, by_id=by_id) if job is None else job.job.head

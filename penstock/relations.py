@@ -118,6 +118,34 @@ def is_unseen(row: Row) -> bool:
     return row.link not in row.surveyed and (row.sync.links[row.link].name, row.other) not in row.linked
 
 
+def name_by_key(row: Row) -> list[tuple[int, str]]:
+    """Take values that are not resolved for what their objects are known by, and return their places.
+
+    None are where a job cannot use one of them as it is.
+    """
+    found = [(at, value) for at, _, value in to_resolve(row)]
+    for at, value in found:
+        key = None if row.mapper is None else row.mapper.by_key[at]
+        if key is None:
+            return []
+        row.others[at, value] = key_name(row.sync.links[at].match, key[1](value))
+    return found
+
+
+def key_name(field: str | None, value: str) -> str:
+    """Write what the ledger knows an object by of which nobody has told the id."""
+    return f"={field}={value}"
+
+
+def others_of(row: Row) -> tuple[tuple[str, str], ...]:
+    """Return for each link that the record speaks of its name and the other object; nothing where there is none."""
+    return tuple(
+        (link.name, (row.others.get((at, values[0])) or "") if values else "")
+        for at, (link, values) in enumerate(zip(row.sync.links, row.links, strict=False))
+        if values is not None
+    )
+
+
 def before(row: Row) -> Action | None:
     """Choose the step that must come before the row's object is written; None where there is none left."""
     found = next(to_resolve(row), None)

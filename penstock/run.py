@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from requests.auth import AuthBase
 
 from penstock import __version__
-from penstock.bulk import by_job, jobs_of
+from penstock.bulk import by_job, jobs_of, linked_by_job
 from penstock.checkpoint import Checkpoint
 from penstock.counters import ENDS, some, told
 from penstock.database import Lock
@@ -331,7 +331,12 @@ class Run:
 
     def _mistakes(self, sync: Sync) -> list[str]:
         try:
-            check_abilities(sync, self._destination.abilities, by_job(self._destination))
+            check_abilities(
+                sync,
+                self._destination.abilities,
+                by_job(self._destination),
+                linked_by_job=linked_by_job(self._destination),
+            )
             if sync.fields is None:  # they are known when the SCHEMA is
                 return []
             return self._overlaps(sync, self._destination.form(sync, None, (), self._ask))

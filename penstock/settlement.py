@@ -13,11 +13,10 @@ from penstock.batching import Lanes
 from penstock.checkpoint import Checkpoint, Epoch
 from penstock.joblog import Entry
 from penstock.ledger import Ledger
-from penstock.linked import Entry as LinkEntry
 from penstock.modes import REMOVALS, Action, Sync
 from penstock.opensync import OpenSync, mark_of
 from penstock.records import Abilities, Again, Batch, Delivered, Rejected, Row, RowKey
-from penstock.relations import found_there, links_inline, not_named, related
+from penstock.relations import found_there, key_name, links_inline, not_named, others_of, related
 from penstock.staging import Stage
 from penstock.steps import learn, made
 
@@ -126,7 +125,8 @@ class Settlement:
         """End rows that the destination took."""
         settled: list[Row] = []
         gone: list[RowKey] = []
-        self._inline(opened, [row for row, _ in rows if not row.removed and links_inline(row)])
+        inline = [(row.key, others_of(row), row.linked) for row, _ in rows if not row.removed and links_inline(row)]
+        self._ledger.links.filled(opened.number, inline)
         for row, outcome in rows:
             if row.removed:
                 gone.append(row.key)
@@ -162,7 +162,12 @@ class Settlement:
             for entry, end, _ in rows
         ]
         self._ledger.deliver(opened.number, settled)
-        self._replaced([(entry.destination_id, end.destination_id) for entry, end, _ in rows])
+        self._replaced(opened, [(entry.destination_id, end.destination_id, entry.match) for entry, end, _ in rows])
+        linked = [entry for entry, _, _ in rows if entry.links]
+        if linked:
+            had = self._ledger.links.of(opened.number, [entry.key for entry in linked])
+            entries = [(entry.key, entry.links, had.get(entry.key, {})) for entry in linked]
+            self._ledger.links.filled(opened.number, entries)
         for entry, end, epoch in rows:
             if epoch is None:
                 opened.counts["adopted"] += 1
@@ -190,37 +195,25 @@ class Settlement:
             self._ledger.deliver(
                 opened.number, [(r.key, r.match, r.fingerprint, r.source_mark, r.destination_id) for r in rows]
             )
-            self._replaced([(_known_id(row), row.destination_id) for row in rows])
+            self._replaced(opened, [(_known_id(row), row.destination_id, row.match) for row in rows])
 
-    def _inline(self, opened: OpenSync, rows: Sequence[Row]) -> None:
-        """Remember what the fields of objects name, so that it is known whom it concerns when that is made anew."""
-        new: list[LinkEntry] = []
-        old: list[LinkEntry] = []
-        for row in rows:
-            spoken = [link.name for link, values in zip(row.sync.links, row.links, strict=False) if values is not None]
-            named = {(row.sync.links[at].name, other) for (at, _), other in row.others.items() if other is not None}
-            new += [(row.key, *entry) for entry in named if not row.linked.get(entry)]
-            old += [(row.key, *entry) for entry in row.linked if entry[0] in spoken and entry not in named]
-        if new:
-            self._ledger.links.intend(opened.number, new)
-            self._ledger.links.made(opened.number, new)
-        if old:
-            self._ledger.links.gone(opened.number, old)
-
-    def _replaced(self, ids: Iterable[tuple[str | None, str | None]]) -> None:
-        """Take it that objects (old id, new id) are others than they were; links to the old ones went with them.
+    def _replaced(self, opened: OpenSync, objects: Iterable[tuple[str | None, str | None, str | None]]) -> None:
+        """Take it that objects (old id, new id, match value) are others than they were; links to the old ones are gone.
 
         The rows that had them may be in syncs that have been read, or are not read in this run, so these are pending:
         rows that a tap does not send again by itself would never be linked with the new objects.
         """
-        gone = [old for old, new in ids if old is not None and new is not None and old != new]
+        lost = [(old, match) for old, new, match in objects if old is not None and new is not None and old != new]
+        gone = [old for old, _ in lost]
+        if lost and opened.mapper is not None:
+            gone += [key_name(opened.mapper.match, match) for _, match in lost if match]
         for number in self._ledger.unlink(gone) if gone else ():
-            opened = self._opened.get(number)
-            if opened is None:
+            found = self._opened.get(number)
+            if found is None:
                 self._ledger.register.set_pending(number, MADE_ANEW)
             else:
-                self.set_pending(opened, MADE_ANEW)
-                opened.read_again = True
+                self.set_pending(found, MADE_ANEW)
+                found.read_again = True
 
     def placed(self, opened: OpenSync, rows: Sequence[Row]) -> None:
         """Note that the objects of rows are written whose links are still to be seen to: the rows are not at their end.
@@ -230,7 +223,7 @@ class Settlement:
         self._ledger.place(
             opened.number, [(row.key, row.match, row.fingerprint[:16], None, row.destination_id) for row in rows]
         )
-        self._replaced([(_known_id(row), row.destination_id) for row in rows])
+        self._replaced(opened, [(_known_id(row), row.destination_id, row.match) for row in rows])
         self.touch()
 
     def made_anew(self, opened: OpenSync, rows: Sequence[Row]) -> None:
@@ -334,7 +327,7 @@ class Settlement:
         row.surveyed = frozenset()  # it may be another object
         learn(row, asked, outcome)
         if lost:
-            self._replaced([(_known_id(row), "")])
+            self._replaced(opened, [(_known_id(row), "", row.known.match if row.known else None)])
             self._ledger.forget_id(opened.number, [row.key])
             self.touch()
 

@@ -240,7 +240,9 @@ def _threshold(at: str, value: object, mistakes: list[str]) -> int | None:
     return NEVER if value == "never" else _count(at, value, mistakes, ", or never")
 
 
-def check_abilities(sync: Sync, abilities: Abilities, by_job: Iterable[Action] = ()) -> None:
+def check_abilities(
+    sync: Sync, abilities: Abilities, by_job: Iterable[Action] = (), *, linked_by_job: bool = False
+) -> None:
     """Refuse what the destination cannot do; `by_job` is what it can do in bulk. Raises Misconfigured."""
     needed = set(sync.strategy.actions)
     if sync.created_only or sync.empty_only:
@@ -256,7 +258,7 @@ def check_abilities(sync: Sync, abilities: Abilities, by_job: Iterable[Action] =
             "use a mode that needs nothing else",
         )
     if sync.bulk_above not in (None, NEVER):
-        _check_bulk(sync, sorted({action.value for action in by_job}))
+        _check_bulk(sync, sorted({action.value for action in by_job}), linked_by_job=linked_by_job)
     if sync.guards.of_removals and sync.strategy.removed not in REMOVALS:
         raise Misconfigured(
             f"sync {sync.stream}: its guards are about removals, and it removes nothing",
@@ -275,10 +277,10 @@ def _in_words(actions: Iterable[Action]) -> list[str]:
     return sorted({words.get(action, action.value) for action in actions})
 
 
-def _check_bulk(sync: Sync, by_job: list[str]) -> None:
+def _check_bulk(sync: Sync, by_job: list[str], *, linked_by_job: bool) -> None:
     if not by_job:
         raise Misconfigured(f"sync {sync.stream}: this target has no jobs for {sync.object}; leave bulk_above out")
-    if sync.links:
+    if sync.links and not linked_by_job:
         raise Misconfigured(
             f"sync {sync.stream}: rows that are linked with others cannot travel by a job; "
             "leave bulk_above or associate out"

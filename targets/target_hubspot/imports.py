@@ -82,6 +82,7 @@ class Imports:
     limits = LIMITS
     takes = frozenset({(Action.UPSERT, False), (Action.UPDATE, True)})
     tells_ids = False
+    takes_links = False
     carrying = frozenset({JobStep.CREATE})
     doubtful: Mapping[JobStep, JobStep] = {JobStep.CREATE: JobStep.FIND}
 

@@ -86,8 +86,8 @@ class Salesforce:
     def form(self, sync: Sync, columns: Mapping[str, Json] | None, key_properties: Sequence[str], ask: Ask) -> Form:
         """Check a sync against the org. Raises Misconfigured with every mistake."""
         form, plan = Former(self._org, sync, ask, truncate=self._options.truncate).make(columns, key_properties)
-        jobs = _by_job(plan) and not sync.links
-        check_abilities(sync, form.abilities or EVERYTHING, by_job(self) if jobs else ())
+        jobs = _by_job(plan) and all(link.match is None or link.name in form.by_key for link in sync.links)
+        check_abilities(sync, form.abilities or EVERYTHING, by_job(self) if jobs else (), linked_by_job=True)
         options = self._options
         hard = options.hard_delete and Action.DELETE in sync.strategy.actions
         if hard:

@@ -59,6 +59,8 @@ class Plan:
     """types of the columns, for files"""
     links: tuple[tuple[Thing, Field], ...]
     """for each link of the sync the other object, and the key that it is found by"""
+    cells: tuple[str, ...]
+    """for each of them the column of a job's file"""
     group: str | None
     """the column that names the parent by which rows had better stay together"""
     lacking: Mapping[str, frozenset[str]]
@@ -111,6 +113,7 @@ class Former:
         self._check_lookups(fields)
         inline = {link.name: self._lookup_of(link, rules) for link in sync.links}
         links = [self._other(link) for link in sync.links]
+        by_key = dict(self._by_key(inline, links))
         for name, rule in rules.items():
             if rule.column is None and name in convert:
                 self._check_constant(name, rule, convert[name])
@@ -127,6 +130,7 @@ class Former:
             self._parents,
             {name: each.type for name, each in fields.items()},
             tuple(links),
+            tuple(by_key[link.name][0] if link.name in by_key else inline[link.name] for link in sync.links),
             self._group(fields, match),
             {name: frozenset(lacking) for name, lacking in self._lacking.items()},
         )
@@ -145,6 +149,7 @@ class Former:
             note="; ".join(self._notes(match, rules, native=native)),
             abilities=_abilities(plan, finder),
             inline=inline,
+            by_key=by_key,
             links={link.name: _key(converter(key)) for link, (_, key) in zip(sync.links, links, strict=True)},
         )
         return form, plan
@@ -242,6 +247,16 @@ class Former:
             near = nearest(str(link.match), other.fields)
             self._mistakes.append(f"{self._at}.associate {link.name}: {other.name} has no key {link.match!r}{near}")
         return other, key or Field(ID, "id")
+
+    def _by_key(
+        self, inline: Mapping[str, str], links: Sequence[tuple[Thing, Field]]
+    ) -> Iterator[tuple[str, tuple[str, Callable[[str], str]]]]:
+        """Find the links whose other object a file can name by its key, and the column that does."""
+        for link, (other, key) in zip(self._sync.links, links, strict=True):
+            own = self._things[0].fields.get(inline[link.name])
+            if link.match and own and own.relationship and key.name != ID and (key.external or key.id_lookup):
+                kind = f"{other.name}:" if len(own.refers_to) > 1 else ""
+                yield link.name, (f"{kind}{own.relationship}.{key.name}", normaliser(key))
 
     def _check(self, name: str, found: Field, rule: FieldRule) -> None:
         """Hold that the sync may write a field."""

@@ -82,7 +82,7 @@ class Ingest:
         }
     )
     carrying = frozenset({JobStep.CREATE, JobStep.UPLOAD})
-    tells_ids = True
+    tells_ids = takes_links = True
     doubtful: Mapping[JobStep, JobStep] = {JobStep.START: JobStep.POLL}
 
     def __init__(
@@ -104,7 +104,7 @@ class Ingest:
         """Describe the columns of a sync's file."""
         plan = self._plan(sync)
         key = ID if by_id or plan.match == ID else plan.match
-        others = sorted({*plan.types} - {key, ID}) if action is not Action.DELETE else []
+        others = sorted({*plan.types, *plan.cells} - {key, ID}) if action is not Action.DELETE else []
         # The key comes first, where the results are quickest to read.
         return _encode(Head(plan.thing.name, self._operations[action], key, (key, *others))).decode()
 
@@ -113,6 +113,8 @@ class Ingest:
         lines, by_id = _lines(head)
         sync = row.sync
         payload = _decode(row.body) if sync.created_only or sync.empty_only else row.payload
+        if sync.links and row.mapper is not None:
+            payload = {**payload, **row.mapper.links_as_fields(row, by_job=True)}
         if by_id:
             payload = {**payload, ID: row.destination_id or row.match}
         return lines.line(payload)
@@ -204,6 +206,8 @@ def _failed(body: bytes, head: Head, plan: Plan, normalise: Callable[[str], str]
     for key, cell in files.table(body, (head.key, files.ERROR)):
         why = reason_of_cell(cell)
         again = why.do not in (Do.RECORD, Do.SCHEMA) or why.code in BY_REQUEST
+        # A request looks for the parent that a link names, and ends the row as the link says.
+        again = again or (why.code == "INVALID_FIELD" and bool(plan.cells))
         again = again and head.operation != HARD
         end: Outcome = (
             Retry(why.code, crowded=why.do is Do.LOCKED)

@@ -102,12 +102,13 @@ class JobLimits:
     open: int
     longest: float
     """seconds after which a job that is not over is cancelled"""
+    grouped: bool = False
+    """lines of rows of one group stand together, wherever they came; the results must not name rows by their number"""
 
 
 class Jobs(Protocol):
     """What a target knows of jobs. It never waits, repeats or logs."""
 
-    limits: JobLimits
     takes: frozenset[tuple[Action, bool]]
     """actions that a job can do, and whether with rows that are addressed by their ids"""
     tells_ids: bool
@@ -118,6 +119,9 @@ class Jobs(Protocol):
     """the steps whose requests hold the rows: without them, after a death, they cannot be made"""
     doubtful: Mapping[JobStep, JobStep]
     """the step to go on with when the answer of one is lost; where it names none, the same again"""
+
+    def limits_of(self, sync: Sync) -> JobLimits:
+        """Return what the jobs of a sync may hold."""
 
     def head(self, sync: Sync, action: Action, *, by_id: bool) -> str:
         """Describe the fields of a job's rows. Rows of two heads do not share a job."""

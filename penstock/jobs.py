@@ -139,7 +139,7 @@ class OpenJobs:
         """Tell whether a job's next request waits for nothing but its time. A new job may wait for another's end."""
         if job.settling is not None or job.asked or not job.durable:
             return False
-        most = None if self._jobs is None else self._jobs.limits.open
+        most = None if self._jobs is None else self._jobs.limits_of(job.job.sync).open
         return job.sent or most is None or sum(other.sent for other in self.open) < most
 
     def request(self, job: OpenJob) -> Request:
@@ -147,7 +147,8 @@ class OpenJobs:
         if self._jobs is None:
             raise AssertionError("a job without a target that knows jobs")
         job.asked = job.sent = True
-        return self._jobs.encode(job.job, job.lines)
+        grouped = self._jobs.limits_of(job.job.sync).grouped
+        return self._jobs.encode(job.job, job.grouped if grouped else job.lines)
 
     def next_due(self) -> float | None:
         """Return when something is to be done next, answers and commits aside."""
@@ -261,7 +262,9 @@ class OpenJobs:
                 self._end(job, Unknown("the job cannot be found"))
                 return
             step = JobStep.CANCEL
-        if step is JobStep.POLL and self._ledger.wall() - job.at > self._jobs.limits.longest * (1 + job.cancelled):
+        if step is JobStep.POLL and self._ledger.wall() - job.at > self._jobs.limits_of(asked.sync).longest * (
+            1 + job.cancelled
+        ):
             log.warning("stream %s: job %s does not come to an end", job.opened.sync.stream, asked.name)
             if job.cancelled:
                 self._end(job, Unknown("the job does not come to an end"))

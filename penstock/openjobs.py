@@ -58,6 +58,7 @@ class OpenJob:
         self._origins: list[tuple[Epoch, RecordMapper | None]] = []
         """receipts and mappers of its rows"""
         self._origin_of = array("L")
+        self._groups = array("L")
         self._line_of: dict[str, int] | None = None
 
     @classmethod
@@ -91,6 +92,7 @@ class OpenJob:
         if not self._origins or self._origins[-1][0] is not epoch or self._origins[-1][1] is not row.mapper:
             self._origins.append((epoch, row.mapper))
         self._origin_of.append(len(self._origins) - 1)
+        self._groups.append(row.group)
         self._named.append(0)
         self.held |= identities
         self.job.rows += 1
@@ -114,6 +116,15 @@ class OpenJob:
         if self._lines is None:
             raise AssertionError("the rows of a job are gone with the run that made it")
         return self._lines.whole()
+
+    def grouped(self) -> bytes:
+        """Return them with those of one group next to each other, so that as few parts of the job as can be share one.
+
+        The numbers stay: only the file is in another order.
+        """
+        if self._lines is None or not any(self._groups):
+            return self.lines()
+        return b"".join(map(self._lines.get, sorted(range(self.job.rows), key=self._groups.__getitem__)))
 
     def line_of(self, who: int | str) -> int | None:
         """Return the number of a row that the results name; None the second time, and where it is none of this job's.

@@ -129,7 +129,7 @@ class Paths:
     def _is_full(self, opened: OpenSync) -> bool:
         if self._jobs is None or opened.spool is None:
             return False
-        limits = self._jobs.limits
+        limits = self._jobs.limits_of(opened.sync)
         return opened.spool.count >= limits.rows or opened.spool.size >= limits.body_bytes
 
     def _age(self, opened: OpenSync) -> float:
@@ -146,7 +146,7 @@ class Paths:
         old = flush or self._is_old(opened)
         above = math.inf if opened.bulk_above is None else opened.bulk_above
         if self._jobs is not None and (count > above or (full and above < math.inf)):
-            return True if self._may_open and not spool.blocked else None
+            return True if self._may_open(opened) and not spool.blocked else None
         return False if (old or full) and not own else None
 
     def _round(self, opened: OpenSync, *, by_job: bool) -> Iterator[None]:
@@ -158,7 +158,7 @@ class Paths:
         while True:
             while not self._intake.room:
                 yield
-            rows = restored(opened.sync, spool.take(self._chunk))
+            rows = restored(opened.sync, spool.take(self._chunk(opened)))
             if not rows:
                 if by_job and spool.go_on():
                     continue  # they are older than those that will join as they come
@@ -166,14 +166,14 @@ class Paths:
             self._settlement.elsewhere -= len(rows)
             if by_job:
                 self._sort(opened, spool, rows, forming)
-                if self._is_enough(forming):
+                if self._is_enough(opened, forming):
                     self._launch(opened, forming)
-                    if not self._may_open:
+                    if not self._may_open(opened):
                         break
             else:
                 self._intake.enter(opened, rows, self._now)
             yield
-        if by_job and self._may_open:
+        if by_job and self._may_open(opened):
             self._gathering[opened.sync.stream] = forming
             opened.straight = partial(self._gather, opened, spool, forming)
         else:
@@ -182,14 +182,14 @@ class Paths:
     def _gather(self, opened: OpenSync, spool: Spool, forming: Forming, rows: list[Row], now: float) -> list[Row]:
         """Let rows that have just come join a job; return those that came when no more jobs could be opened."""
         self._now = now
-        for first in range(0, len(rows), self._chunk):
-            self._sort(opened, spool, rows[first : first + self._chunk], forming)
-            if self._is_enough(forming):
+        for first in range(0, len(rows), self._chunk(opened)):
+            self._sort(opened, spool, rows[first : first + self._chunk(opened)], forming)
+            if self._is_enough(opened, forming):
                 self._launch(opened, forming)
                 spool.since = now
-                if not self._may_open:
+                if not self._may_open(opened):
                     self._finish(opened, forming)
-                    return rows[first + self._chunk :]
+                    return rows[first + self._chunk(opened) :]
         return []
 
     def _finish(self, opened: OpenSync, forming: Forming) -> None:
@@ -200,18 +200,17 @@ class Paths:
         if opened.spool is not None:
             opened.spool.finish(self._now)
 
-    @property
-    def _may_open(self) -> bool:
-        return self._jobs is not None and len(self._open_jobs.open) < self._jobs.limits.open
+    def _may_open(self, opened: OpenSync) -> bool:
+        return self._jobs is not None and len(self._open_jobs.open) < self._jobs.limits_of(opened.sync).open
 
-    @property
-    def _chunk(self) -> int:
-        return CHUNK if self._jobs is None else min(CHUNK, self._jobs.limits.rows)
+    def _chunk(self, opened: OpenSync) -> int:
+        return CHUNK if self._jobs is None else min(CHUNK, self._jobs.limits_of(opened.sync).rows)
 
-    def _is_enough(self, forming: Forming) -> bool:
-        limits = None if self._jobs is None else self._jobs.limits
+    def _is_enough(self, opened: OpenSync, forming: Forming) -> bool:
+        limits = None if self._jobs is None else self._jobs.limits_of(opened.sync)
         return limits is not None and any(
-            job.job.rows + self._chunk > limits.rows or job.size >= limits.body_bytes for job in forming.jobs.values()
+            job.job.rows + self._chunk(opened) > limits.rows or job.size >= limits.body_bytes
+            for job in forming.jobs.values()
         )
 
     def _sort(self, opened: OpenSync, spool: Spool, rows: list[Row], forming: Forming) -> None:
@@ -259,7 +258,7 @@ class Paths:
         job = forming.jobs.get((row.action, by_id))
         head = jobs.head(opened.sync, row.action, by_id=by_id) if job is None else job.job.head
         line = jobs.line(head, row)
-        if line is None or len(line) > jobs.limits.body_bytes:
+        if line is None or len(line) > jobs.limits_of(opened.sync).body_bytes:
             return False
         if job is None:
             job = forming.jobs[row.action, by_id] = self._open_jobs.form(opened, row.action, head, by_id=by_id)

@@ -6,9 +6,9 @@ from zlib import crc32
 
 from penstock.checkpoint import Epoch
 from penstock.errors import InvalidRecord
-from penstock.mapping import RecordMapper, decode_record, encode_payload, kept, reject_key
+from penstock.mapping import RecordMapper, Wanted, decode_record, encode_payload, kept, reject_key
 from penstock.modes import Action, Sync
-from penstock.records import KnownRow, Record, Row, RowKey, Source
+from penstock.records import KnownRow, Payload, Record, Row, RowKey, Source
 
 
 def mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch | None) -> Row:
@@ -35,9 +35,17 @@ def mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch | None
     )
     if isinstance(source.record, bytes):
         row.text = source.record
-    if mapper.group is not None and (parent := payload.get(mapper.group)) is not None:
+    if mapper.group is not None and (parent := _parent(mapper, payload, links)) is not None:
         row.group = crc32(str(parent).encode(errors="replace")) + 1
     return row
+
+
+def _parent(mapper: RecordMapper, payload: Payload, links: Wanted) -> object:
+    """Return what rows are grouped by: the value of a field, or of a link that is one."""
+    if mapper.group not in mapper.inline:
+        return payload.get(str(mapper.group))
+    values = links[mapper.inline.index(mapper.group)]
+    return values[0] if values else None
 
 
 def removal(sync: Sync, mapper: RecordMapper, key: RowKey, record: Record | bytes, epochs: list[Epoch]) -> Row:

@@ -79,7 +79,6 @@ def _head(text: str) -> Head:
 class Imports:
     """The steps of an import. `describe` tells of a sync's object, `refuse` what an answer that is no success means."""
 
-    limits = LIMITS
     takes = frozenset({(Action.UPSERT, False), (Action.UPDATE, True)})
     tells_ids = False
     takes_links = False
@@ -95,6 +94,10 @@ class Imports:
         self._describe = describe
         self._refuse = refuse
         self._path = path
+
+    def limits_of(self, _sync: Sync) -> JobLimits:
+        """Return what an import may hold."""
+        return LIMITS
 
     def head(self, sync: Sync, action: Action, *, by_id: bool) -> str:  # noqa: ARG002
         """Describe the columns of a sync's file."""

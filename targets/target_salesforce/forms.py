@@ -131,7 +131,7 @@ class Former:
             {name: each.type for name, each in fields.items()},
             tuple(links),
             tuple(by_key[link.name][0] if link.name in by_key else inline[link.name] for link in sync.links),
-            self._group(fields, match),
+            self._group({**fields, **{name: thing.fields[name] for name in inline.values() if name}}, match),
             {name: frozenset(lacking) for name, lacking in self._lacking.items()},
         )
         # A boolean has no null to be cleared to.

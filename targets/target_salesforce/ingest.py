@@ -24,7 +24,7 @@ from target_salesforce.fields import long_id
 from target_salesforce.forms import ID, Plan
 from target_salesforce.refusals import about, json_object, refusal, request_reason
 
-LIMITS = JobLimits(rows=150_000, body_bytes=32 * 2**20, open=4, longest=6 * 3600.0)
+LIMITS = JobLimits(rows=150_000, body_bytes=32 * 2**20, open=4, longest=6 * 3600.0, grouped=True)
 """A file may have 100 MB (150 MB as base64, documented). Ours are smaller, because a file and its results are read into
 memory: seven jobs for a million rows, of 15,000 batches a day one for each ten thousand rows. They are sent compressed,
 a tenth of that."""
@@ -73,7 +73,6 @@ def _lines(text: str) -> tuple[files.Lines, bool]:
 class Ingest:
     """The steps of a job. `plan` tells of a sync's rows."""
 
-    limits = LIMITS
     takes = frozenset(
         {
             (Action.UPSERT, False),
@@ -99,6 +98,10 @@ class Ingest:
         self._headers = headers
         self._rule = assignment_rule
         self._operations = {**OPERATIONS, Action.DELETE: HARD} if hard_delete else OPERATIONS
+
+    def limits_of(self, _sync: Sync) -> JobLimits:
+        """Return what a job may hold."""
+        return LIMITS
 
     def head(self, sync: Sync, action: Action, *, by_id: bool) -> str:
         """Describe the columns of a sync's file."""

@@ -128,7 +128,7 @@ class SimJobs:
     takes = frozenset({(Action.UPSERT, False), (Action.UPDATE, True), (Action.CREATE, False)})
 
     def __init__(self, *, at_once: bool, limits: JobLimits = LIMITS) -> None:
-        self.limits = limits
+        self._limits = limits
         self.tells_ids = not at_once
         self.takes_links = False
         self._at_once = at_once
@@ -138,6 +138,9 @@ class SimJobs:
             JobStep.UPLOAD: JobStep.CANCEL,
             JobStep.START: JobStep.POLL,
         }
+
+    def limits_of(self, _sync: Sync) -> JobLimits:
+        return self._limits
 
     def head(self, sync: Sync, action: Action, *, by_id: bool) -> str:
         return f"{sorted(sync.fields or {})}"

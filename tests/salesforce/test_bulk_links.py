@@ -219,3 +219,20 @@ def test_a_refused_parent_goes_by_a_request() -> None:
     page = destination.jobs.decode(job, Response(200, {}, body))
     assert isinstance(page, Page)
     assert page.ends == [("l-1", Retry("INVALID_FIELD"))]
+
+
+@pytest.mark.parametrize("way", ["a link", "a field"])
+def test_rows_of_one_parent_stand_together_in_the_file(tmp_path: Path, sandbox: Sandbox, way: str) -> None:
+    """Parts of a job that share a parent fight for its lock, and all but the first lose."""
+    seed_accounts(sandbox)
+    sandbox.configure(salesforce={"lock_fights": 1.0})
+    chosen = by_key()
+    if way == "a field":
+        del chosen["people"]["associate"]
+        chosen["people"]["fields"] = {**chosen["people"]["fields"], "Account.Key__c": "parent"}
+    lines = [SCHEMA, *(record(n, parent=f"A-{n % 5}") for n in range(1000)), state(1)]
+    run = ran(tmp_path, settings_for(sandbox, syncs=chosen), lines)
+    assert run.code == 0, run.stderr
+    assert counts(run)["by job"] == "1,000"
+    assert "fell back" not in counts(run)
+    assert parents(sandbox) == {key(n): f"A-{n % 5}" for n in range(1000)}

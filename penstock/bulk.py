@@ -113,8 +113,8 @@ class Jobs(Protocol):
     """actions that a job can do, and whether with rows that are addressed by their ids"""
     tells_ids: bool
     """its results tell the ids of the objects; without them no other row can be linked with these by their row keys"""
-    takes_links: bool
-    """links that are fields of a row's own object travel by jobs"""
+    options: frozenset[str]
+    """options of a sync that its jobs know: `associate` (links that are fields of a row's own object), `bulk_serial`"""
     carrying: frozenset[JobStep]
     """the steps whose requests hold the rows: without them, after a death, they cannot be made"""
     doubtful: Mapping[JobStep, JobStep]
@@ -151,10 +151,10 @@ def jobs_of(destination: object) -> Jobs | None:
     return destination.jobs if isinstance(destination, WithJobs) else None
 
 
-def linked_by_job(destination: object) -> bool:
-    """Tell whether rows with links may travel by a destination's jobs."""
+def job_options(destination: object) -> frozenset[str]:
+    """Return the options of a sync that a destination's jobs know."""
     jobs = jobs_of(destination)
-    return jobs is not None and jobs.takes_links
+    return frozenset() if jobs is None else jobs.options
 
 
 def by_job(destination: object) -> list[Action]:

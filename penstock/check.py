@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from penstock import __version__
-from penstock.bulk import by_job, linked_by_job
+from penstock.bulk import by_job, job_options
 from penstock.errors import Misconfigured
 from penstock.http import Asker, Http
 from penstock.modes import Sync
@@ -49,7 +49,7 @@ def check(settings: Settings, root: Path, say: Callable[[str], None]) -> None:
 
 def _sync_mistakes(sync: Sync, destination: Destination, ask: Ask, say: Callable[[str], None]) -> list[str]:
     try:
-        check_abilities(sync, destination.abilities, by_job(destination), linked_by_job=linked_by_job(destination))
+        check_abilities(sync, destination.abilities, by_job(destination), job_options=job_options(destination))
         if sync.fields is None:
             say(
                 f"sync {sync.stream}: {sync.object}; its fields are those of the stream, so they are checked in the run"

@@ -95,7 +95,7 @@ class Http:
             response, used = self._once(request)
             if refreshing is None:
                 return response
-            if response.status != 401:
+            if not refreshing.ended(response):
                 refreshing.accepted(used)
                 return response
             if attempt == _TOKENS or not refreshing.refused(used):

@@ -148,6 +148,8 @@ class Sync:
     links: tuple[Link, ...] = ()
     bulk_above: int | None = None
     """rows to be written from which on they travel by a job; None: as the destination thinks best"""
+    bulk_serial: bool = False
+    """jobs one after the other, each worked off in one thread: slow, and without fights for locks"""
 
     @cached_property
     def created_only(self) -> frozenset[str]:

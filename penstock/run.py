@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from requests.auth import AuthBase
 
 from penstock import __version__
-from penstock.bulk import by_job, jobs_of, linked_by_job
+from penstock.bulk import by_job, job_options, jobs_of
 from penstock.checkpoint import Checkpoint
 from penstock.counters import ENDS, some, told
 from penstock.database import Lock
@@ -335,7 +335,7 @@ class Run:
                 sync,
                 self._destination.abilities,
                 by_job(self._destination),
-                linked_by_job=linked_by_job(self._destination),
+                job_options=job_options(self._destination),
             )
             if sync.fields is None:  # they are known when the SCHEMA is
                 return []

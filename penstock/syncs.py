@@ -7,7 +7,7 @@ may stand in a file named by `syncs_file`. Every mistake is named at once, with 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -30,6 +30,7 @@ SYNC_KEYS = (
     "guards",
     "max_rejected_share",
     "bulk_above",
+    "bulk_serial",
 )
 RULE_KEYS = ("from", "constant", "nulls", "when")
 LINK_KEYS = ("object", "from", "match", "sync", "label", "missing", "nulls")
@@ -157,6 +158,7 @@ def _parse_sync(stream: str, spec: object, where: str, mistakes: list[str]) -> S
         guards=_parse_guards(at, spec["guards"], mistakes) if "guards" in spec else Guards(),
         links=links,
         bulk_above=_threshold(f"{at}.bulk_above", spec.get("bulk_above"), mistakes),
+        bulk_serial=_flag(f"{at}.bulk_serial", spec.get("bulk_serial", False), mistakes),
     )
 
 
@@ -240,10 +242,19 @@ def _threshold(at: str, value: object, mistakes: list[str]) -> int | None:
     return NEVER if value == "never" else _count(at, value, mistakes, ", or never")
 
 
+def _flag(at: str, value: object, mistakes: list[str]) -> bool:
+    if not isinstance(value, bool):
+        mistakes.append(f"{at}: expected true or false")
+    return value is True
+
+
 def check_abilities(
-    sync: Sync, abilities: Abilities, by_job: Iterable[Action] = (), *, linked_by_job: bool = False
+    sync: Sync, abilities: Abilities, by_job: Iterable[Action] = (), *, job_options: Collection[str] = ()
 ) -> None:
-    """Refuse what the destination cannot do; `by_job` is what it can do in bulk. Raises Misconfigured."""
+    """Refuse what the destination cannot do. Raises Misconfigured.
+
+    `by_job` is what it can do in bulk, `job_options` are the options of a sync that it knows there.
+    """
     needed = set(sync.strategy.actions)
     if sync.created_only or sync.empty_only:
         needed |= {Action.FIND, Action.READ}
@@ -258,7 +269,11 @@ def check_abilities(
             "use a mode that needs nothing else",
         )
     if sync.bulk_above not in (None, NEVER):
-        _check_bulk(sync, sorted({action.value for action in by_job}), linked_by_job=linked_by_job)
+        _check_bulk(sync, sorted({action.value for action in by_job}), linked="associate" in job_options)
+    if sync.bulk_serial and "bulk_serial" not in job_options:
+        raise Misconfigured(
+            f"sync {sync.stream}: this target has no serial jobs for {sync.object}; leave bulk_serial out"
+        )
     if sync.guards.of_removals and sync.strategy.removed not in REMOVALS:
         raise Misconfigured(
             f"sync {sync.stream}: its guards are about removals, and it removes nothing",
@@ -277,10 +292,10 @@ def _in_words(actions: Iterable[Action]) -> list[str]:
     return sorted({words.get(action, action.value) for action in actions})
 
 
-def _check_bulk(sync: Sync, by_job: list[str], *, linked_by_job: bool) -> None:
+def _check_bulk(sync: Sync, by_job: list[str], *, linked: bool) -> None:
     if not by_job:
         raise Misconfigured(f"sync {sync.stream}: this target has no jobs for {sync.object}; leave bulk_above out")
-    if sync.links and not linked_by_job:
+    if sync.links and not linked:
         raise Misconfigured(
             f"sync {sync.stream}: rows that are linked with others cannot travel by a job; "
             "leave bulk_above or associate out"

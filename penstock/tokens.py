@@ -107,6 +107,10 @@ class Refreshing(AuthBase):
             self._renew()
             return True
 
+    def ended(self, response: Response) -> bool:
+        """Tell whether an answer says that its token is not good any more."""
+        return response.status == 401
+
     def _expiring(self, token: Token) -> bool:
         if token.expires_in is None:
             return False

@@ -81,7 +81,7 @@ class Imports:
 
     takes = frozenset({(Action.UPSERT, False), (Action.UPDATE, True)})
     tells_ids = False
-    takes_links = False
+    options: frozenset[str] = frozenset()
     carrying = frozenset({JobStep.CREATE})
     doubtful: Mapping[JobStep, JobStep] = {JobStep.CREATE: JobStep.FIND}
 

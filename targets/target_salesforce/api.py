@@ -16,9 +16,10 @@ from penstock.modes import Action, Json, Sync
 from penstock.records import Ask, Batch, Form, Gauge, Kind, Limits, Outcome, Request, Response
 from penstock.syncs import check_abilities
 from target_salesforce.forms import EVERYTHING, ID, Former, Plan
-from target_salesforce.ingest import ABOVE, Ingest
+from target_salesforce.ingest import ABOVE
 from target_salesforce.org import Org
 from target_salesforce.rows import Collections
+from target_salesforce.serial import Bulk
 
 VERSION = "66.0"
 MOST = 200
@@ -68,9 +69,9 @@ class Salesforce:
         self._org = Org(chosen.version, self._headers)
         self._rows: dict[str, Collections] = {}
         rule = chosen.assignment if chosen.assignment not in ("TRUE", "FALSE") else None
-        self.jobs: Jobs = Ingest(
+        self.jobs: Jobs = Bulk(
             lambda sync: self._rows[sync.stream].plan,
-            self._org.path,
+            chosen.version,
             self._headers,
             rule,
             hard_delete=chosen.hard_delete,
@@ -87,7 +88,12 @@ class Salesforce:
         """Check a sync against the org. Raises Misconfigured with every mistake."""
         form, plan = Former(self._org, sync, ask, truncate=self._options.truncate).make(columns, key_properties)
         jobs = _by_job(plan) and all(link.match is None or link.name in form.by_key for link in sync.links)
-        check_abilities(sync, form.abilities or EVERYTHING, by_job(self) if jobs else (), linked_by_job=True)
+        check_abilities(
+            sync,
+            form.abilities or EVERYTHING,
+            by_job(self) if jobs else (),
+            job_options=self.jobs.options if jobs else (),
+        )
         options = self._options
         hard = options.hard_delete and Action.DELETE in sync.strategy.actions
         if hard:

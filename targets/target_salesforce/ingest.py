@@ -56,17 +56,20 @@ class Head(msgspec.Struct, frozen=True):
     key: str
     """the column by which the results name rows"""
     columns: tuple[str, ...]
+    serial: bool = False
+    """it is a job of Bulk API v1, whatever the sync says meanwhile"""
 
 
 @lru_cache(16)
-def _head(text: str) -> Head:
+def head_of(text: str) -> Head:
+    """Read what `Ingest.head` has written."""
     return msgspec.json.decode(text, type=Head)
 
 
 @lru_cache(16)
 def _lines(text: str) -> tuple[files.Lines, bool]:
     """Return what writes the rows of a job, and whether they are named by their ids."""
-    head = _head(text)
+    head = head_of(text)
     return files.Lines(head.columns), head.key == ID
 
 
@@ -81,22 +84,24 @@ class Ingest:
         }
     )
     carrying = frozenset({JobStep.CREATE, JobStep.UPLOAD})
-    tells_ids = takes_links = True
+    tells_ids = True
+    options = frozenset({"associate"})
     doubtful: Mapping[JobStep, JobStep] = {JobStep.START: JobStep.POLL}
 
     def __init__(
         self,
         plan: Callable[[Sync], Plan],
-        path: str,
+        version: str,
         headers: Mapping[str, str],
         assignment_rule: str | None = None,
         *,
         hard_delete: bool = False,
     ) -> None:
-        self._plan = plan
-        self._path = f"{path}/jobs/ingest"
-        self._headers = headers
-        self._rule = assignment_rule
+        self.plan = plan
+        self.path = f"/services/data/v{version}/jobs/ingest"
+        self.classic = f"/services/async/{version}/job"
+        self.headers = headers
+        self.rule = assignment_rule
         self._operations = {**OPERATIONS, Action.DELETE: HARD} if hard_delete else OPERATIONS
 
     def limits_of(self, _sync: Sync) -> JobLimits:
@@ -105,11 +110,12 @@ class Ingest:
 
     def head(self, sync: Sync, action: Action, *, by_id: bool) -> str:
         """Describe the columns of a sync's file."""
-        plan = self._plan(sync)
+        plan = self.plan(sync)
         key = ID if by_id or plan.match == ID else plan.match
         others = sorted({*plan.types, *plan.cells} - {key, ID}) if action is not Action.DELETE else []
         # The key comes first, where the results are quickest to read.
-        return _encode(Head(plan.thing.name, self._operations[action], key, (key, *others))).decode()
+        operation = self._operations[action]
+        return _encode(Head(plan.thing.name, operation, key, (key, *others), serial=sync.bulk_serial)).decode()
 
     def line(self, head: str, row: Row) -> bytes | None:
         """Write a row as a line of the file; None for one that cannot travel in it."""
@@ -126,22 +132,23 @@ class Ingest:
 
     def encode(self, job: Job, lines: Callable[[], bytes]) -> Request:
         """Write the request of a job's step."""
-        one = f"{self._path}/{job.id}"
+        one = f"{self.path}/{job.id}"
         if job.step is JobStep.CREATE:
-            return Request("POST", self._path, _encode(self._asked(_head(job.head))), self._headers)
+            return Request("POST", self.path, _encode(self.asked(head_of(job.head))), self.headers)
         if job.step is JobStep.UPLOAD:
-            body = gzip.compress(files.header(_head(job.head).columns) + lines(), 1, mtime=0)
-            headers = {**self._headers, **_CSV, "Content-Encoding": "gzip"}
+            body = gzip.compress(files.header(head_of(job.head).columns) + lines(), 1, mtime=0)
+            headers = {**self.headers, **_CSV, "Content-Encoding": "gzip"}
             return Request("PUT", f"{one}/batches", body, headers)
         if job.step in (JobStep.START, JobStep.CANCEL):
             state = "UploadComplete" if job.step is JobStep.START else "Aborted"
-            return Request("PATCH", one, _encode({"state": state}), self._headers)
+            return Request("PATCH", one, _encode({"state": state}), self.headers)
         if job.step is JobStep.RESULTS:
             file = FILES[job.place.partition(" ")[2]]
-            return Request("GET", f"{one}/{file}", headers={**self._headers, **_CSV})
-        return Request("GET", one, headers=self._headers)
+            return Request("GET", f"{one}/{file}", headers={**self.headers, **_CSV})
+        return Request("GET", one, headers=self.headers)
 
-    def _asked(self, head: Head) -> Mapping[str, str]:
+    def asked(self, head: Head) -> Mapping[str, str]:
+        """Say what a job is to be."""
         asked = {
             "object": head.object,
             "operation": head.operation,
@@ -151,8 +158,8 @@ class Ingest:
         }
         if head.operation == "upsert":
             asked["externalIdFieldName"] = head.key
-        if self._rule and head.object in ("Lead", "Case"):
-            asked["assignmentRuleId"] = self._rule
+        if self.rule and head.object in ("Lead", "Case"):
+            asked["assignmentRuleId"] = self.rule
         return asked
 
     # -- answers ----------------------------------------------------------------------------------------------
@@ -165,22 +172,7 @@ class Ingest:
         if job.step is JobStep.CANCEL and status in (200, 400):
             return Moved(JobStep.POLL, "cancelled")  # 400: it has come to its end by itself
         if status not in (200, 201, 204):
-            why = request_reason(response)
-            if (
-                job.step is JobStep.CREATE
-                and status != 429
-                and _head(job.head).operation == HARD
-                and 400 <= status < 500
-            ):
-                raise Misconfigured(
-                    f"sync {job.sync.stream}: deleting for good was refused (status {status}, {why.code})",
-                    "the user needs the permission 'Bulk API Hard Delete'",
-                )
-            if job.step is JobStep.CREATE and why.code == "ExceededQuota":
-                raise BatchRefused(why.code, "there are no batches left for today")
-            if job.step not in (JobStep.CREATE, JobStep.POLL) and status == 400:
-                raise BatchRefused(why.code, f"the job was refused (status {status})")
-            raise refusal(response, about(job.sync))
+            raise refused(job, response)
         if job.step is JobStep.UPLOAD:
             return Moved(JobStep.START)
         if job.step is JobStep.RESULTS:
@@ -190,7 +182,7 @@ class Ingest:
     def _results(self, job: Job, body: bytes) -> Page:
         """Read one of the result files."""
         state, _, which = job.place.partition(" ")
-        head, plan = _head(job.head), self._plan(job.sync)
+        head, plan = head_of(job.head), self.plan(job.sync)
         normalise = long_id if head.key == ID else plan.normalise
         if which == "successful":
             ends: Sequence[tuple[int | str, Outcome]] = [
@@ -204,20 +196,36 @@ class Ingest:
         return Page(ends, Over(Unknown(f"the results of the job ({state}) do not name the row")))
 
 
+def refused(job: Job, response: Response) -> Exception:
+    """Say what an answer other than yes means in a step of a job."""
+    status, why = response.status, request_reason(response)
+    if job.step is JobStep.CREATE and status != 429 and head_of(job.head).operation == HARD and 400 <= status < 500:
+        return Misconfigured(
+            f"sync {job.sync.stream}: deleting for good was refused (status {status}, {why.code})",
+            "the user needs the permission 'Bulk API Hard Delete'",
+        )
+    if job.step is JobStep.CREATE and why.code == "ExceededQuota":
+        return BatchRefused(why.code, "there are no batches left for today")
+    if job.step not in (JobStep.CREATE, JobStep.POLL) and status == 400:
+        return BatchRefused(why.code, f"the job was refused (status {status})")
+    return refusal(response, about(job.sync))
+
+
 def _failed(body: bytes, head: Head, plan: Plan, normalise: Callable[[str], str]) -> Iterator[tuple[str, Outcome]]:
     """Read the rows that were refused. What a request could settle goes by one."""
     for key, cell in files.table(body, (head.key, files.ERROR)):
-        why = reason_of_cell(cell)
-        again = why.do not in (Do.RECORD, Do.SCHEMA) or why.code in BY_REQUEST
-        # A request looks for the parent that a link names, and ends the row as the link says.
-        again = again or (why.code == "INVALID_FIELD" and bool(plan.cells))
-        again = again and head.operation != HARD
-        end: Outcome = (
-            Retry(why.code, crowded=why.do is Do.LOCKED)
-            if again
-            else Rejected(why.code, why.message, plan.field_of(why))
-        )
-        yield normalise(key), end
+        yield normalise(key), end_of(cell, head, plan)
+
+
+def end_of(cell: str, head: Head, plan: Plan) -> Outcome:
+    """Say what becomes of a row for what a job says of it."""
+    why = reason_of_cell(cell)
+    again = why.do not in (Do.RECORD, Do.SCHEMA) or why.code in BY_REQUEST
+    # A request looks for the parent that a link names, and ends the row as the link says.
+    again = again or (why.code == "INVALID_FIELD" and bool(plan.cells))
+    if again and head.operation != HARD:
+        return Retry(why.code, crowded=why.do is Do.LOCKED)
+    return Rejected(why.code, why.message, plan.field_of(why))
 
 
 BY_REQUEST = frozenset(
@@ -252,10 +260,10 @@ def _stands(job: Job, body: Mapping[str, object]) -> JobAnswer:
     if state == "JobComplete" or job.place == "cancelled" or body.get("numberRecordsProcessed") not in (0, None):
         return Moved(JobStep.RESULTS, f"{state} successful")
     why = "Aborted" if state == "Aborted" else str(body.get("errorMessage", "")).partition(":")[0].strip()
-    return Over(Retry(f"the job has ended as {state}"), stop=_ended(job, why))
+    return Over(Retry(f"the job has ended as {state}"), stop=ended(job, why))
 
 
-def _ended(job: Job, code: str) -> Stop | None:
+def ended(job: Job, code: str) -> Stop | None:
     """Say why a job that wrote nothing ends the run: another one, or thousands of requests, would fare no better."""
     if code == "ExceededQuota":
         return None  # of batches, which requests do without

@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Mapping
 
 import jwt
+from requests import PreparedRequest
 
 from penstock.auth import Secret, redact
 from penstock.errors import Fault, Misconfigured
 from penstock.links import checked_instance
-from penstock.records import Ask
-from penstock.tokens import RefreshGrant, Token, token_request
+from penstock.records import Ask, Response
+from penstock.tokens import RefreshGrant, Refreshing, Token, token_request
 
 PATH = "/services/oauth2/token"
 DOMAINS = ("salesforce.com", "cloudforce.com", "salesforce.mil", "sfcrmproducts.cn")
@@ -22,6 +23,21 @@ SHARED = frozenset({"login.salesforce.com", "test.salesforce.com"})
 """hosts that are nobody's own: the client credentials grant does not work there (documented)"""
 LIFE = 180
 """seconds that an assertion may be good for (documented)"""
+
+
+class Signing(Refreshing):
+    """Signs with a session. Bulk API v1 has a header of its own for it, and answers 400 where it has ended."""
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Sign one request."""
+        signed = super().__call__(request)
+        if "/services/async/" in request.path_url:
+            signed.headers["X-SFDC-Session"] = signed.headers["Authorization"].removeprefix("Bearer ")
+        return signed
+
+    def ended(self, response: Response) -> bool:
+        """Tell whether an answer says that the session is over."""
+        return super().ended(response) or (response.status == 400 and b"InvalidSessionId" in response.body[:2000])
 
 
 class JwtGrant:

@@ -19,9 +19,9 @@ from penstock.http import Asker, Http
 from penstock.links import checked_url
 from penstock.records import Destination
 from penstock.singer import CORE_SETTINGS, PenstockTarget, project_root
-from penstock.tokens import Refreshing, Token
+from penstock.tokens import Token
 from target_salesforce.api import MOST, VERSION, Options, Salesforce
-from target_salesforce.login import DOMAINS, SHARED, FormGrant, JwtGrant, Login, refresh_grant
+from target_salesforce.login import DOMAINS, SHARED, FormGrant, JwtGrant, Login, Signing, refresh_grant
 
 LOGIN_URL = "https://login.salesforce.com"
 SANDBOX = "sandbox-"
@@ -109,8 +109,8 @@ class TargetSalesforce(PenstockTarget):
         return self._signing
 
     @cached_property
-    def _signing(self) -> Refreshing:
-        return Refreshing(self._fetch, time.time)
+    def _signing(self) -> Signing:
+        return Signing(self._fetch, time.time)
 
     def _fetch(self) -> Token:
         return self._login()

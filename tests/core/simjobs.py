@@ -130,7 +130,7 @@ class SimJobs:
     def __init__(self, *, at_once: bool, limits: JobLimits = LIMITS) -> None:
         self._limits = limits
         self.tells_ids = not at_once
-        self.takes_links = False
+        self.options: frozenset[str] = frozenset()
         self._at_once = at_once
         self.carrying = frozenset({JobStep.CREATE if at_once else JobStep.UPLOAD})
         self.doubtful: Mapping[JobStep, JobStep] = {

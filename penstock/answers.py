@@ -66,6 +66,12 @@ def _absolve(row: Row) -> None:
     row.failures = row.strikes = row.apart = 0
 
 
+def _crowded(row: Row) -> None:
+    """Count an answer that a row was crowded; the attempts before it that had no answer do not count any more."""
+    row.crowd += 1
+    row.attempts = row.crowd
+
+
 class Answers:
     """Takes answers by `take`; `now` is set by whoever drives it. `stopped` is set once the run must end."""
 
@@ -174,7 +180,8 @@ class Answers:
                 case Again():
                     self._led_on(opened, batch.action, row, outcome, ends)
                 case Retry():
-                    row.crowd += outcome.crowded
+                    if outcome.crowded:
+                        _crowded(row)
                     ends.later.append((row, outcome.reason, outcome.after))
                 case Unknown():
                     self._unsure(batch.action, row, outcome, ends)

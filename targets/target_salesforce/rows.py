@@ -22,7 +22,7 @@ from target_salesforce.forms import ID, MAKES, Parent, Plan
 from target_salesforce.refusals import about, json_body, json_object, refusal, stop
 
 LOOKS, TRIES = 3, 6
-"""times that answers lead a row on before one is taken at its word; times that it is sent before a lock is"""
+"""times that answers lead a row on before one is taken at its word; answers that it is locked before one is"""
 SHOWN = 5
 """ids that a message names at most"""
 REMOVALS = frozenset({Action.ARCHIVE, Action.DELETE})
@@ -158,10 +158,10 @@ class Collections:
         if why.do in (Do.STOP, Do.REFRESH):
             raise stop(why)
         if why.do is Do.LOCKED or (why.code.startswith("CANNOT_INSERT") and SLOW_TRIGGER(why.text)):
-            return Retry(why.code, crowded=True) if row.attempts < TRIES else rejected
+            return Retry(why.code, crowded=True) if row.crowd + 1 < TRIES else rejected
         if why.do is Do.RETRY:
             return Retry(why.code) if row.attempts < TRIES else rejected
-        if why.code == "CANNOT_EXECUTE_FLOW_TRIGGER" and row.attempts < 2:
+        if why.code == "CANNOT_EXECUTE_FLOW_TRIGGER" and not row.crowd:
             return Retry(why.code, crowded=True)
         return self._elsewhere(action, row, why) or rejected
 

@@ -279,3 +279,13 @@ def test_rows_that_lost_a_fight_for_a_lock_arrive(tmp_path: Path, sandbox: Sandb
     assert rejects(tmp_path) == {}
     assert counts(run)["retried"] == "400"
     assert sandbox.stats().routes  # four times as many requests for what came back
+
+
+def test_a_server_that_is_away_does_not_count_against_rows_that_are_locked(tmp_path: Path, sandbox: Sandbox) -> None:
+    locked = {"success": False, "errors": [{"statusCode": "UNABLE_TO_LOCK_ROW", "message": "x", "fields": []}]}
+    sandbox.fault("before_apply", "status", match="composite/sobjects", status=503, times=5)
+    sandbox.fault("before_apply", "status", match="composite/sobjects", status=200, body=[locked], times=3)
+    run = ran(tmp_path, settings_for(sandbox), [SCHEMA, *records(1), state(1)])
+    assert run.code == 0, run.stderr
+    assert len(lasts(sandbox)) == 1
+    assert rejects(tmp_path) == {}

@@ -146,8 +146,13 @@ def test_a_code_says_what_becomes_of_the_row(code: str, outcome: Outcome) -> Non
 
 
 def test_a_lock_is_not_waited_for_without_end() -> None:
-    [found, _] = decoded([failed("UNABLE_TO_LOCK_ROW"), done(lead(2), created=True)], attempts=TRIES)
+    [found, _] = decoded([failed("UNABLE_TO_LOCK_ROW"), done(lead(2), created=True)], crowd=TRIES - 1)
     assert isinstance(found, Rejected)
+
+
+def test_only_answers_that_say_locked_count_against_a_lock() -> None:
+    [found, _] = decoded([failed("UNABLE_TO_LOCK_ROW"), done(lead(2), created=True)], attempts=TRIES + 1, crowd=1)
+    assert found == Retry("UNABLE_TO_LOCK_ROW", crowded=True)
 
 
 @pytest.mark.parametrize(

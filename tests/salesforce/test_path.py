@@ -283,8 +283,8 @@ def test_rows_that_lost_a_fight_for_a_lock_arrive(tmp_path: Path, sandbox: Sandb
 
 def test_a_server_that_is_away_does_not_count_against_rows_that_are_locked(tmp_path: Path, sandbox: Sandbox) -> None:
     locked = {"success": False, "errors": [{"statusCode": "UNABLE_TO_LOCK_ROW", "message": "x", "fields": []}]}
-    sandbox.fault("before_apply", "status", match="composite/sobjects", status=503, times=5)
-    sandbox.fault("before_apply", "status", match="composite/sobjects", status=200, body=[locked], times=3)
+    sandbox.fault("before_apply", "status", match="composite/sobjects", status=503, on=[1, 3, 5])
+    sandbox.fault("before_apply", "status", match="composite/sobjects", status=200, body=[locked], on=[2, 4, 6])
     run = ran(tmp_path, settings_for(sandbox), [SCHEMA, *records(1), state(1)])
     assert run.code == 0, run.stderr
     assert len(lasts(sandbox)) == 1

@@ -66,10 +66,11 @@ def _absolve(row: Row) -> None:
     row.failures = row.strikes = row.apart = 0
 
 
-def _crowded(row: Row) -> None:
+def _count_crowd(row: Row, *, crowded: bool) -> None:
     """Count an answer that a row was crowded; the attempts before it that had no answer do not count any more."""
-    row.crowd += 1
-    row.attempts = row.crowd
+    if crowded:
+        row.crowd += 1
+        row.attempts = row.crowd
 
 
 class Answers:
@@ -180,8 +181,7 @@ class Answers:
                 case Again():
                     self._led_on(opened, batch.action, row, outcome, ends)
                 case Retry():
-                    if outcome.crowded:
-                        _crowded(row)
+                    _count_crowd(row, crowded=outcome.crowded)
                     ends.later.append((row, outcome.reason, outcome.after))
                 case Unknown():
                     self._unsure(batch.action, row, outcome, ends)

@@ -112,6 +112,7 @@ class Former:
             convert[match] = _key(convert[match])
         self._check_lookups(fields)
         inline = {link.name: self._lookup_of(link, rules) for link in sync.links}
+        own = {name: field for each in reversed(self._things) for name, field in each.fields.items()}
         links = [self._other(link) for link in sync.links]
         by_key = dict(self._by_key(inline, links))
         for name, rule in rules.items():
@@ -131,7 +132,7 @@ class Former:
             {name: each.type for name, each in fields.items()},
             tuple(links),
             tuple(by_key[link.name][0] if link.name in by_key else inline[link.name] for link in sync.links),
-            self._group({**fields, **{name: thing.fields[name] for name in inline.values() if name}}, match),
+            self._group({**fields, **{name: own[name] for name in inline.values() if name}}, match),
             {name: frozenset(lacking) for name, lacking in self._lacking.items()},
         )
         # A boolean has no null to be cleared to.
@@ -215,23 +216,34 @@ class Former:
         return replace(found, createable=lookup.createable, updateable=lookup.updateable, required=lookup.required)
 
     def _lookup_of(self, link: Link, rules: Mapping[str, FieldRule]) -> str:
-        """Find the field that a link is: as its label says, else the only one that refers to the other object."""
-        at, thing = f"{self._at}.associate {link.name}", self._things[0]
-        found = [n for n, each in thing.fields.items() if link.object in each.refers_to and each.createable]
-        if link.label is not None:
-            found = [n for n in found if link.label in (n, thing.fields[n].relationship)]
+        """Find the field that a link is: as its label says, else the only one that refers to the other object.
+
+        Of two objects either may have it; where the row's record is the other one it is left out.
+        """
+        at = f"{self._at}.associate {link.name}"
+        having = [
+            (thing.name, field)
+            for thing in self._things
+            for field in thing.fields.values()
+            if link.object in field.refers_to
+            and field.createable
+            and link.label in (None, field.name, field.relationship)
+        ]
+        found = list(dict.fromkeys(field.name for _, field in having))
         if len(found) != 1:
             named = f"; name one by its label: {', '.join(found)}" if found else ""
-            self._mistakes.append(f"{at}: {thing.name} has {len(found) or 'no'} fields that refer to it{named}")
+            self._mistakes.append(f"{at}: {self._title} has {len(found) or 'no'} fields that refer to it{named}")
             return ""
-        for each in self._things:
-            if found[0] not in each.fields:
-                self._lacking.setdefault(each.name, set()).add(found[0])
+        for thing in self._things:
+            if thing.name not in [name for name, _ in having]:
+                self._lacking.setdefault(thing.name, set()).add(found[0])
         if found[0] in rules or any(found[0] == parent.lookup for parent in self._parents.values()):
             self._mistakes.append(f"{at}: {found[0]!r} is among the fields as well")
         if link.missing == "create":
             self._mistakes.append(f"{at}: missing: Salesforce makes no parents; use reject or skip")
-        if not thing.fields[found[0]].updateable and Action.UPDATE in self._sync.strategy.actions | {Action.UPDATE}:
+        if not all(field.updateable for _, field in having) and Action.UPDATE in self._sync.strategy.actions | {
+            Action.UPDATE
+        }:
             self._mistakes += (
                 []
                 if self._sync.strategy.changed is Action.NOTHING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,28 @@ def test_a_link_that_does_not_fit_is_refused(link: Link, words: str) -> None:
     with pytest.raises(Misconfigured) as wrong:
         told(sync_of(["Key__c", "LastName"], links=(link,)))
     assert words in str(wrong.value)
+
+
+def test_a_lead_or_contact_is_linked_where_its_record_has_the_field(tmp_path: Path, sandbox: Sandbox) -> None:
+    """A contact has an account, a lead has none: there it is left out, and the log says so."""
+    [acme] = sandbox.salesforce.seed("Account", [{"Name": "Acme", "Key__c": "A-9"}])
+    mail = f"p1@{CANARY}.example.com"
+    sandbox.salesforce.seed("Contact", [{"LastName": "old", "Email": mail}])
+    fields = {"Email": "mail", "LastName": "last", "Company": "company"}
+    link = {"object": "Account", "from": "parent", "match": "Key__c"}
+    both = {"people": {"object": "Lead|Contact", "match": "Email", "fields": fields, "associate": [link]}}
+    run = ran(tmp_path, settings_for(sandbox, syncs=both), [SCHEMA, record(1, parent="A-9"), record(2, parent="A-9")])
+    assert run.code == 0, run.stderr
+    [contact] = sandbox.salesforce.objects("Contact")
+    assert (contact.properties["AccountId"], contact.properties["LastName"]) == (acme, f"{CANARY} a")
+    assert [each.properties["Email"] for each in sandbox.salesforce.objects("Lead")] == [f"p2@{CANARY}.example.com"]
+    assert "Lead has no AccountId" in run.stderr
+
+
+def test_of_two_objects_the_label_chooses_among_the_fields_of_both() -> None:
+    link = Link("Account", "c")
+    with pytest.raises(Misconfigured, match="name one by its label: Account__c, AccountId"):
+        told(sync_of(["Email", "LastName"], "Lead|Contact", "Email", links=(link,)))
+    _, form = told(sync_of(["Email", "LastName"], "Lead|Contact", "Email", links=(replace(link, label="Account"),)))
+    assert form.inline == {"Account:Account": "AccountId"}
+    assert "Lead has no AccountId" in form.note

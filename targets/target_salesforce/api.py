@@ -15,9 +15,10 @@ from penstock.errors import Misconfigured
 from penstock.modes import Action, Json, Sync
 from penstock.records import Ask, Batch, Form, Gauge, Kind, Limits, Outcome, Request, Response
 from penstock.syncs import check_abilities
-from target_salesforce.forms import EVERYTHING, ID, Former, Plan
+from target_salesforce.forms import EVERYTHING, Former
 from target_salesforce.ingest import ABOVE
 from target_salesforce.org import Org
+from target_salesforce.plans import ID, Plan
 from target_salesforce.rows import Collections
 from target_salesforce.serial import Bulk
 

@@ -21,7 +21,7 @@ from penstock.records import Delivered, Outcome, Rejected, Request, Response, Re
 from target_salesforce import files
 from target_salesforce.codes import TABLE, Do, reason_of_cell
 from target_salesforce.fields import long_id
-from target_salesforce.forms import ID, Plan
+from target_salesforce.plans import ID, Plan
 from target_salesforce.refusals import about, json_object, refusal, request_reason
 
 LIMITS = JobLimits(rows=150_000, body_bytes=32 * 2**20, open=4, longest=6 * 3600.0, grouped=True)

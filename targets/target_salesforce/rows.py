@@ -18,7 +18,8 @@ from penstock.records import Again, Batch, Delivered, Outcome, Rejected, Request
 from target_salesforce import soql
 from target_salesforce.codes import GONE, SLOW_TRIGGER, Do, Reason, reason
 from target_salesforce.fields import Field, long_id, normaliser
-from target_salesforce.forms import ID, MAKES, Parent, Plan
+from target_salesforce.forms import MAKES
+from target_salesforce.plans import ID, Parent, Plan
 from target_salesforce.refusals import about, json_body, json_object, refusal, stop
 
 LOOKS, TRIES = 3, 6

@@ -18,7 +18,7 @@ from penstock import __version__
 from penstock.errors import InvalidRecord, Misconfigured
 from penstock.lenient import UNREADABLE, OddRecord, Unreadable, checked, read_odd
 from penstock.modes import NEVER, Json, Sync
-from penstock.records import Convert, Form, Payload, Record, Row, RowKey, Source
+from penstock.records import Convert, Form, Payload, Record, RowKey, Source
 from penstock.syncs import nearest
 
 _MISSING = object()
@@ -107,6 +107,9 @@ class RecordMapper:
         """for each link the field of the row's own object that it is, where it is one"""
         self.by_key = tuple(form.by_key.get(link.name) for link in sync.links)
         """for each link how a job names the other object, where it can do so by a key"""
+        self.clear = form.clear
+        self.made_with = frozenset(form.inline.get(link.name) for link in sync.links if link.when == "created")
+        """of these fields the ones that are only written when the object is created"""
         self._links = [
             (
                 link.column,
@@ -155,6 +158,11 @@ class RecordMapper:
             f"{nearest(link.column, columns)}"
             for link in self.sync.links
             if link.column not in columns
+        ]
+        mistakes += [
+            f"sync {stream}: associate {link.name}: `when: created` is for links that are fields of the object itself"
+            for link in self.sync.links
+            if link.when == "created" and link.name not in self._form.inline
         ]
         if mistakes:
             raise Misconfigured(mistakes)
@@ -264,23 +272,9 @@ class RecordMapper:
 
     def cleared(self) -> Payload:
         """Return the payload that empties the sync's fields, the match and constants apart."""
-        names = [*(name for name, *_ in self._fields if name != self._form.match), *self._form.inline.values()]
+        names = [name for name, *_ in self._fields if name != self._form.match]
+        names += [name for name in self._form.inline.values() if name not in self.made_with]
         return dict.fromkeys(names, self._form.clear)
-
-    def links_as_fields(self, row: Row, *, by_job: bool = False) -> Payload:
-        """Return the fields of a row's own object that its links are; not those whose other object is left out.
-
-        In a job another object is named by its key wherever that can be done.
-        """
-        found: Payload = {}
-        for at, (name, values) in enumerate(zip(self.inline, row.links, strict=False)):
-            if name is None or values is None:
-                continue
-            other = row.others.get((at, values[0])) if values else None
-            key = self.by_key[at] if by_job else None
-            if other is not None or not values:
-                found[key[0] if key else name] = (values[0] if key and values else other) or self._form.clear
-        return found
 
     def _refuse_unreadable(self, record: OddRecord) -> None:
         """Refuse a record for a value that cannot be sent as it is; other columns may hold what they like."""

@@ -125,6 +125,8 @@ class Link:
     """what becomes of a row whose other object is not there: `reject`, `skip` the link, or `create` the object"""
     nulls: str | None = None
     """`clear` or `skip`; None leaves it to the sync"""
+    when: str = "always"
+    """`always` or `created`: a field of the row's own object that is only written when that is created"""
 
     @property
     def name(self) -> str:
@@ -160,3 +162,8 @@ class Sync:
     def empty_only(self) -> frozenset[str]:
         """Return the fields that are only written where the object has no value."""
         return frozenset(name for name, rule in (self.fields or {}).items() if rule.when == "empty")
+
+    @cached_property
+    def looks_first(self) -> bool:
+        """Tell whether what is written depends on whether the object is there, or on what it has."""
+        return bool(self.created_only or self.empty_only) or any(link.when == "created" for link in self.links)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from penstock.modes import Action, Link, Sync
-from penstock.records import THEIRS, Row
+from penstock.records import THEIRS, Payload, Row
 
 RELATING = frozenset({Action.RESOLVE, Action.LINK, Action.UNLINK})
 """the steps by which a row is linked with others"""
@@ -144,6 +144,25 @@ def others_of(row: Row) -> tuple[tuple[str, str], ...]:
         for at, (link, values) in enumerate(zip(row.sync.links, row.links, strict=False))
         if values is not None
     )
+
+
+def links_as_fields(row: Row, step: Action, *, by_job: bool = False) -> Payload:
+    """Return the fields of a row's own object that its links are; not those whose other object is left out.
+
+    In a job another object is named by its key wherever that can be done.
+    """
+    found: Payload = {}
+    mapper = row.mapper
+    if mapper is None:
+        return found
+    for at, (name, values) in enumerate(zip(mapper.inline, row.links, strict=False)):
+        if name is None or values is None or (step is Action.UPDATE and name in mapper.made_with):
+            continue
+        other = row.others.get((at, values[0])) if values else None
+        key = mapper.by_key[at] if by_job else None
+        if other is not None or not values:
+            found[key[0] if key else name] = (values[0] if key and values else other) or mapper.clear
+    return found
 
 
 def before(row: Row) -> Action | None:

@@ -74,7 +74,7 @@ def must_look(row: Row, request: Action, can: Abilities) -> bool:
     if request is Action.CREATE:
         # An attempt that surely changed nothing may have been refused because something is there already.
         return request not in can.keyed and (in_doubt(row) or row.attempts > 0)
-    return bool(row.sync.created_only or row.sync.empty_only) and not row.removed
+    return row.sync.looks_first and not row.removed
 
 
 def in_doubt(row: Row) -> bool:
@@ -109,8 +109,8 @@ def dress(row: Row, step: Action) -> None:
         return
     left_out = row.holds | sync.created_only if step is Action.UPDATE else row.holds
     payload = {name: value for name, value in row.payload.items() if name not in left_out}
-    if inline and row.mapper is not None:
-        payload |= row.mapper.links_as_fields(row)
+    if inline:
+        payload |= relations.links_as_fields(row, step)
     row.body = encode_payload(payload)
 
 

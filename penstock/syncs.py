@@ -33,7 +33,7 @@ SYNC_KEYS = (
     "bulk_serial",
 )
 RULE_KEYS = ("from", "constant", "nulls", "when")
-LINK_KEYS = ("object", "from", "match", "sync", "label", "missing", "nulls")
+LINK_KEYS = ("object", "from", "match", "sync", "label", "missing", "nulls", "when")
 MISSING = ("reject", "skip", "create")
 NULLS = ("clear", "skip")
 WHEN = ("always", "created", "empty")
@@ -189,6 +189,7 @@ def _parse_link(at: str, raw: Mapping[object, object], mistakes: list[str]) -> L
         column=_text(f"{at}.from", raw.get("from"), mistakes),
         missing=missing,
         nulls=_one_of(f"{at}.nulls", raw["nulls"], NULLS, mistakes) if "nulls" in raw else None,
+        when=_one_of(f"{at}.when", raw.get("when", "always"), WHEN[:2], mistakes),
         **given,
     )
 
@@ -256,7 +257,7 @@ def check_abilities(
     `by_job` is what it can do in bulk, `job_options` are the options of a sync that it knows there.
     """
     needed = set(sync.strategy.actions)
-    if sync.created_only or sync.empty_only:
+    if sync.looks_first:
         needed |= {Action.FIND, Action.READ}
     if sync.links:
         needed |= {Action.LINK, Action.UNLINK} if needed & WRITING else set()  # an append only says whose it is

@@ -187,14 +187,9 @@ class Former:
             self._mistakes.append(f"{at}: {found[0]!r} is among the fields as well")
         if link.missing == "create":
             self._mistakes.append(f"{at}: missing: Salesforce makes no parents; use reject or skip")
-        if not all(field.updateable for _, field in having) and Action.UPDATE in self._sync.strategy.actions | {
-            Action.UPDATE
-        }:
-            self._mistakes += (
-                []
-                if self._sync.strategy.changed is Action.NOTHING
-                else [f"{at}: {found[0]!r} can only be set when a record is created; use `mode: create`"]
-            )
+        fixed = link.when != "created" and not all(field.updateable for _, field in having)
+        if fixed and self._sync.strategy.changed is not Action.NOTHING:
+            self._mistakes.append(f"{at}: {found[0]!r} can only be set when a record is created; write `when: created`")
         return found[0]
 
     def _other(self, link: Link) -> tuple[Thing, Field]:

@@ -18,6 +18,7 @@ from penstock.bulk import Absent, Job, JobAnswer, JobLimits, JobStep, Moved, Ove
 from penstock.errors import BatchRefused, Fault, Misconfigured, NotAccepted, Stop
 from penstock.modes import Action, Sync
 from penstock.records import Delivered, Outcome, Rejected, Request, Response, Retry, Row, Unknown
+from penstock.relations import links_as_fields
 from target_salesforce import files
 from target_salesforce.codes import TABLE, Do, reason_of_cell
 from target_salesforce.fields import long_id
@@ -112,7 +113,10 @@ class Ingest:
         """Describe the columns of a sync's file."""
         plan = self.plan(sync)
         key = ID if by_id or plan.match == ID else plan.match
-        others = sorted({*plan.types, *plan.cells} - {key, ID}) if action is not Action.DELETE else []
+        # What only a creation gets is no column of an update: it may be one that nobody can write any more.
+        kept = ("always",) if action is Action.UPDATE else ("always", "created")
+        links = [cell for cell, link in zip(plan.cells, sync.links, strict=True) if link.when in kept]
+        others = sorted({*plan.types, *links} - {key, ID}) if action is not Action.DELETE else []
         # The key comes first, where the results are quickest to read.
         operation = self._operations[action]
         return _encode(Head(plan.thing.name, operation, key, (key, *others), serial=sync.bulk_serial)).decode()
@@ -122,8 +126,8 @@ class Ingest:
         lines, by_id = _lines(head)
         sync = row.sync
         payload = _decode(row.body) if sync.created_only or sync.empty_only else row.payload
-        if sync.links and row.mapper is not None:
-            payload = {**payload, **row.mapper.links_as_fields(row, by_job=True)}
+        if sync.links:
+            payload = {**payload, **links_as_fields(row, row.action, by_job=True)}
         if by_id:
             payload = {**payload, ID: row.destination_id or row.match}
         return lines.line(payload)

@@ -103,7 +103,8 @@ class JobLimits:
     longest: float
     """seconds after which a job that is not over is cancelled"""
     grouped: bool = False
-    """lines of rows of one group stand together, wherever they came; the results must not name rows by their number"""
+    """lines of rows of one group stand together, wherever they came. They end with CRLF, which is nowhere else in them,
+    and the results do not name rows by their number"""
 
 
 class Jobs(Protocol):

@@ -19,6 +19,8 @@ from penstock.tables import as_json
 
 PIECE = 1_000
 """rows that are kept, and settled, together"""
+LINE_END = b"\r\n"
+"""of lines that may be put in another order; they have none elsewhere"""
 
 
 class OpenJob:
@@ -122,9 +124,13 @@ class OpenJob:
 
         The numbers stay: only the file is in another order.
         """
-        if self._lines is None or not any(self._groups):
-            return self.lines()
-        return b"".join(map(self._lines.get, sorted(range(self.job.rows), key=self._groups.__getitem__)))
+        whole, groups = self.lines(), self._groups
+        if not any(groups):
+            return whole
+        lines = whole.split(LINE_END)
+        if len(lines) != len(groups) + 1:
+            raise AssertionError("a line of a job has another end than it should")
+        return LINE_END.join([*map(lines.__getitem__, sorted(range(len(groups)), key=groups.__getitem__)), b""])
 
     def line_of(self, who: int | str) -> int | None:
         """Return the number of a row that the results name; None the second time, and where it is none of this job's.

@@ -35,9 +35,14 @@ def mapped(sync: Sync, mapper: RecordMapper, source: Source, epoch: Epoch | None
     )
     if isinstance(source.record, bytes):
         row.text = source.record
-    if mapper.group is not None and (parent := _parent(mapper, payload, links)) is not None:
-        row.group = crc32(str(parent).encode(errors="replace")) + 1
+    if mapper.group is not None:
+        row.group = group_of(_parent(mapper, payload, links))
     return row
+
+
+def group_of(parent: object) -> int:
+    """Return the number that stands for a parent; 0 for none."""
+    return 0 if parent is None else crc32(str(parent).encode(errors="replace")) + 1
 
 
 def _parent(mapper: RecordMapper, payload: Payload, links: Wanted) -> object:

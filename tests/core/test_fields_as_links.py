@@ -115,9 +115,9 @@ def test_the_lines_of_one_group_stand_together_and_the_numbers_stay(tmp_path: Pa
         for n, group in enumerate((3, 0, 3, 1, 0)):
             each = row(number=n)
             each.group = group
-            job.add(each, f"{n}\n".encode(), set())
-        assert job.lines() == b"0\n1\n2\n3\n4\n"
-        assert job.grouped() == b"1\n4\n3\n0\n2\n"
+            job.add(each, f"{n}\r\n".encode(), set())
+        assert job.lines() == b"0\r\n1\r\n2\r\n3\r\n4\r\n"
+        assert job.grouped() == b"1\r\n4\r\n3\r\n0\r\n2\r\n"
         job.write()
         assert job.line_of("p2@x.com") == 2
         job.end()

@@ -322,11 +322,6 @@ Ask = Callable[[Request], Response]
 """Sends one request outside the row path (credentials, description), with retries."""
 
 
-ByKey = tuple[str, Callable[[str], str]]
-"""how a job names the other object of a link by its match value: the column of the job's rows, and what writes values
-that mean the same object the same"""
-
-
 @dataclass(frozen=True)
 class Form:
     """What the destination's live description makes of a sync: ready for the mapping."""
@@ -348,8 +343,8 @@ class Form:
     """the links it makes, by the destination's own words: no other sync of the object may make one of them"""
     inline: Mapping[str, str] = field(default_factory=dict)
     """links that are a field of the row's own object, by name: they are written with it"""
-    by_key: Mapping[str, ByKey] = field(default_factory=dict)
-    """of these, the ones that a job can write with the match value of the other object"""
+    by_key: Mapping[str, tuple[str, Callable[[str], str]]] = field(default_factory=dict)
+    """of these, the ones that a job can write with the other's match value: its column, what writes the same the same"""
     required: frozenset[str] = frozenset()
     """fields without which a row is not sent"""
     group: str | None = None

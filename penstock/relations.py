@@ -123,13 +123,14 @@ def name_by_key(row: Row) -> list[tuple[int, str]]:
 
     None are where a job cannot use one of them as it is.
     """
-    found = [(at, value) for at, _, value in to_resolve(row)]
-    for at, value in found:
+    names: dict[tuple[int, str], str | None] = {}
+    for at, link, value in to_resolve(row):
         key = None if row.mapper is None else row.mapper.by_key[at]
         if key is None:
             return []
-        row.others[at, value] = key_name(row.sync.links[at].match, key[1](value))
-    return found
+        names[at, value] = key_name(link.match, key[1](value))
+    row.others |= names
+    return [*names]
 
 
 def key_name(field: str | None, value: str) -> str:

@@ -56,7 +56,8 @@ def test_a_job_names_the_other_by_its_key_and_a_request_by_its_id() -> None:
 
 
 def test_what_has_no_key_is_not_named_by_one() -> None:
-    assert name_by_key(row(boss="9")) == []
+    half = row(boss="9")
+    assert (name_by_key(half), half.others) == ([], {})
     assert name_by_key(Row(SYNC, RowKey("[1]"), "", {}, b"", b"", None, {}, [], links=(("a",),))) == []
     assert links_as_fields(Row(SYNC, RowKey("[1]"), "", {}, b"", b"", None, {}, []), Action.UPSERT) == {}
 

@@ -344,7 +344,7 @@ class Form:
     inline: Mapping[str, str] = field(default_factory=dict)
     """links that are a field of the row's own object, by name: they are written with it"""
     by_key: Mapping[str, tuple[str, Callable[[str], str]]] = field(default_factory=dict)
-    """of these, the ones that a job can write with the other's match value: its column, what writes the same the same"""
+    """of these, the ones that a job can write with the match value: the column, and what writes the same the same"""
     required: frozenset[str] = frozenset()
     """fields without which a row is not sent"""
     group: str | None = None

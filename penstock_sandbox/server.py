@@ -1,5 +1,6 @@
 """The sandbox as a server: its application, in the foreground or in a thread."""
 
+import gc
 import ipaddress
 import socket
 import threading
@@ -35,6 +36,8 @@ SALESFORCE_ROOTS = ("/services", "/id")
 INTERCOM_PREFIXES = {"/intercom": "US", "/intercom-eu": "EU", "/intercom-au": "AU"}
 """One host per region; a workspace lives in one of them."""
 START_SECONDS = 10.0
+GARBAGE = 50_000
+"""objects made, less those gone, from which on garbage is looked for: the records of a bulk job are none"""
 
 
 def application(world: World) -> ASGIApp:
@@ -135,6 +138,7 @@ def run(
     sock: socket.socket, settings: Settings, ready: Callable[[], None], certificates: Certificates | None = None
 ) -> None:
     """Serve in the foreground until a signal."""
+    gc.set_threshold(GARBAGE, 20, 100)
     make_server(settings, ready, certificates).run(sockets=[sock])
 
 

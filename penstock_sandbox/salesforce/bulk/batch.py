@@ -40,12 +40,12 @@ class Batch(NamedTuple):
 def write(batch: Batch, columns: list[Column], cells: list[list[str]]) -> tuple[Outcomes, list[Filled]]:
     """Write a batch; returns the outcomes and the columns, both in its order. Raises FileError for a ragged row."""
     width = len(columns)
-    ragged = next((row for row in cells if len(row) != width), None)
-    if ragged is not None:
+    if set(map(len, cells)) != {width}:
+        ragged = next(row for row in cells if len(row) != width)
         raise FileError(f"InvalidBatch : a row has {len(ragged)} fields, the header {width}")
     filled = [
-        fill(batch.org, batch.kind, column, [row[place] for row in cells], place)
-        for place, column in enumerate(columns)
+        fill(batch.org, batch.kind, column, values, place)
+        for place, (column, values) in enumerate(zip(columns, zip(*cells, strict=True), strict=True))
     ]
     problems: dict[int, Problem] = {}
     for each in reversed(filled):

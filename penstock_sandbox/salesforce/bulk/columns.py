@@ -45,7 +45,7 @@ def fill(org: Org, kind: SObject, column: Column, cells: Sequence[str], place: i
         found = _at_once(column, cells)
         if found is not None:
             return Filled(column, found, frozenset(), {}, _shown(column, cells, found, {}))
-    known = {cell: _one(org, kind, column, cell, place) for cell in set(cells)}
+    known = _known(org, kind, column, set(cells), place)
     empty = frozenset([row for row, cell in enumerate(cells) if not cell]) if "" in known else frozenset()
     problems: dict[int, Problem] = {}
     bad = {cell: found for cell, found in known.items() if isinstance(found, Problem)}
@@ -54,6 +54,15 @@ def fill(org: Org, kind: SObject, column: Column, cells: Sequence[str], place: i
         known.update(dict.fromkeys(bad))
     values: list[Value] = [known[cell] for cell in cells]  # type: ignore[misc]
     return Filled(column, values, empty, problems, _shown(column, cells, values, problems))
+
+
+def _known(org: Org, kind: SObject, column: Column, cells: set[str], place: int) -> dict[str, Value | Problem]:
+    """Return what each of some different cells stands for."""
+    given = list(cells - {"", NULL})
+    found = _at_once(column, given) if len(given) > _SAMPLE else None
+    if found is None:
+        return {cell: _one(org, kind, column, cell, place) for cell in cells}
+    return {**dict.fromkeys(cells & {"", NULL}), **dict(zip(given, found, strict=True))}
 
 
 def _one(org: Org, kind: SObject, column: Column, cell: str, place: int) -> Value | Problem:

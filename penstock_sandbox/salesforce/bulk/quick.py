@@ -5,7 +5,7 @@ It gives what `rows` gives, which a test compares; whatever needs more than that
 
 from __future__ import annotations
 
-from itertools import compress, islice
+from itertools import compress, islice, repeat
 from typing import TYPE_CHECKING
 
 from penstock_sandbox.salesforce import errors
@@ -182,7 +182,7 @@ def _create(
         columns[table.columns[each.column.field.name]] = each.values
     now = batch.now
     tuples = compress(zip(*columns, strict=True), chosen)
-    made = [Record(*each, now, now) for each in zip(islice(table.ids, count), tuples, strict=False)]
+    made = list(map(Record, islice(table.ids, count), tuples, repeat(now), repeat(now)))
     table.add(made)
     return made
 

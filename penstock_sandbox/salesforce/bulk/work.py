@@ -91,7 +91,7 @@ def _batch(org: Org, job: Job, size: int, now: float) -> None:
         return
     kind = org.catalogue.named(job.kind)
     try:
-        cells = [row for row in islice(job.rows, size) if row]
+        cells = list(filter(None, islice(job.rows, size)))
         if not cells:
             end(org, job, "JobComplete", now)
             return

@@ -6,14 +6,14 @@ of these steps an API has is the target's affair: an answer says which step is n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from penstock.errors import Stop
 from penstock.modes import Action, Sync
-from penstock.records import Outcome, Request, Response, Row
+from penstock.records import Outcome, Request, Response, Row, RowKey
 
 
 class JobStep(str, Enum):
@@ -77,11 +77,57 @@ class Over:
 
 
 @dataclass(frozen=True)
+class Columns:
+    """Many rows, column by column. All of them are new, so they go by their match values."""
+
+    keys: Sequence[RowKey]
+    marks: Sequence[bytes | None]
+    """source marks"""
+    texts: Sequence[bytes]
+    """source records as they were read"""
+    matches: Sequence[str]
+    payload: Mapping[str, Sequence[object]]
+    """values by field; UNSET where a row has none"""
+    bodies: Sequence[bytes]
+    fingerprints: Sequence[bytes]
+    groups: Sequence[int]
+    """as `Row.group`"""
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def part(self, keep: Callable[[Sequence[Any]], Sequence[Any]]) -> Columns:
+        """Return some of the rows; `keep` takes them out of each column."""
+        payload = {name: keep(values) for name, values in self.payload.items()}
+        return Columns(
+            keep(self.keys),
+            keep(self.marks),
+            keep(self.texts),
+            keep(self.matches),
+            payload,
+            keep(self.bodies),
+            keep(self.fingerprints),
+            keep(self.groups),
+        )
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Rows that the destination took: what they are known by, as in `Page.ends`, their ids, and which were created."""
+
+    who: Sequence[str]
+    ids: Sequence[str]
+    created: Sequence[bool]
+
+
+@dataclass(frozen=True)
 class Page:
     """Some results: each by the row's number in the job, from 0, or by its match value (its id in a job by ids)."""
 
     ends: Sequence[tuple[int | str, Outcome]]
     then: Moved | Over
+    taken: Iterable[Taken] = ()
+    """more of them, many at a time; reading it may raise what `Jobs.decode` may"""
 
 
 @dataclass(frozen=True)
@@ -129,6 +175,12 @@ class Jobs(Protocol):
 
     def line(self, head: str, row: Row) -> bytes | None:
         """Write a row for the job, with the end of its line; None where it cannot travel by one."""
+
+    def lines(self, head: str, rows: Columns) -> tuple[bytes, Collection[int]]:
+        """Write many rows for the job; return them, and the places of those that are left out, for which to ask `line`.
+
+        What can travel by `line` may be left out here; what cannot must be.
+        """
 
     def encode(self, job: Job, lines: Callable[[], bytes]) -> Request:
         """Write the request of a job's present step. `lines` gives the rows, to a step that carries them."""

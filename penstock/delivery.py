@@ -41,6 +41,7 @@ from penstock.records import (
     Source,
 )
 from penstock.settlement import Settlement
+from penstock.together import Together
 
 Answer = Response | NoAnswer | Stop
 """a Stop: the request was not applied, and no other can be sent, for want of a token for instance"""
@@ -85,7 +86,8 @@ class Delivery:
         self._jobs = OpenJobs(
             jobs, ledger, self._settlement, self._intake, self.pace, self.policy, chance, self._answers.stop
         )
-        self._paths = Paths(jobs, self._jobs, self._intake, self._settlement, self.policy)
+        together = Together(ledger, destination.limits)
+        self._paths = Paths(jobs, self._jobs, self._intake, self._settlement, self.policy, together)
         self._endings = Endings(ledger, self._lanes, self._settlement, self._intake, self.policy)
         self._intended: list[Batch] = []
         self._sendable: deque[Batch] = deque()

@@ -60,8 +60,24 @@ class Intake:
         """Tell whether the lanes can take more rows."""
         return self._lanes.rows < self._policy.max_rows and self._lanes.bytes < self._policy.max_bytes
 
+    @property
+    def busy(self) -> bool:
+        """Tell whether rows are in their lanes."""
+        return bool(self._lanes.rows)
+
     def offer(self, opened: OpenSync, mapper: RecordMapper, epoch: Epoch, rows: Sequence[Source], now: float) -> None:
         """Take records in reading order, each with a receipt of `epoch`."""
+        opened.mapper = mapper
+        chunk = len(rows) if opened.together is None else opened.chunk
+        for first in range(0, len(rows), chunk or 1):
+            some = rows[first : first + chunk]
+            if opened.together is None or (some := opened.together(mapper, epoch, some, now)):
+                self._look_at(opened, mapper, epoch, some, now)
+
+    def _look_at(
+        self, opened: OpenSync, mapper: RecordMapper, epoch: Epoch, rows: Sequence[Source], now: float
+    ) -> None:
+        """Tell the rows that cost nothing from those that travel."""
         remembered = self._ledger.fingerprints(opened.number, [row.key for row in rows if row.key is not None])
         unchanged: list[RowKey] = []
         marks: list[tuple[bytes | None, RowKey]] = []
@@ -70,7 +86,6 @@ class Intake:
         """keys with an older version in this very group"""
         calm: set[RowKey] = set()
         """keys of which an unchanged version stands in this very group: its reject, if any, is about to go"""
-        opened.mapper = mapper
         sync, mark_seen, stage = opened.sync, opened.seen.mark, opened.stage
         busy = bool(self._lanes.rows) or opened.spool is not None
         refused = self._ledger.rejects.has_any(opened.number)

@@ -18,13 +18,14 @@ from penstock.errors import BatchRefused, Fault, NoAnswer, Refusal, Stop, Thrott
 from penstock.intake import Intake
 from penstock.ledger import Ledger
 from penstock.modes import Action
-from penstock.openjobs import PIECE, OpenJob
+from penstock.openjobs import PIECE, OpenJob, Results
 from penstock.opensync import OpenSync
 from penstock.pace import Pace
 from penstock.policy import Policy
 from penstock.records import Delivered, Outcome, Rejected, Request, Response, Retry, Row, Unknown
 from penstock.rows import mapped
 from penstock.settlement import Settlement
+from penstock.taken import settle_new
 
 LOOKS = 4
 """times that a job is looked for before it is believed not to be there"""
@@ -32,6 +33,9 @@ GATHERING = frozenset({JobStep.CREATE, JobStep.UPLOAD})
 """steps before the destination has begun to work on the rows: they may as well go by requests"""
 LOOKING = frozenset({JobStep.FIND, JobStep.POLL, JobStep.RESULTS})
 """steps whose answer may not know of the job yet: it can be read from another server than the one it was made on"""
+OVER = object()
+TOGETHER = 10 * PIECE
+"""rows that are settled in one turn: much fewer, and more would be read meanwhile than come to their end"""
 log = logging.getLogger("penstock")
 
 
@@ -139,6 +143,8 @@ class OpenJobs:
         """Tell whether a job's next request waits for nothing but its time. A new job may wait for another's end."""
         if job.settling is not None or job.asked or not job.durable:
             return False
+        if job.job.step is JobStep.RESULTS and any(other.reads_results for other in self.open if other is not job):
+            return False  # results take memory until they are settled
         most = None if self._jobs is None else self._jobs.limits_of(job.job.sync).open
         return job.sent or most is None or sum(other.sent for other in self.open) < most
 
@@ -235,8 +241,12 @@ class OpenJobs:
                 if answer.stop is not None and not (job.adopted or job.cancelled):
                     self._stop(answer.stop)
             case Page():
+                taken = job.read(answer.taken)
                 self._settle(job, [(line, end) for who, end in answer.ends if (line := job.line_of(who)) is not None])
-                self._take(job, answer.then)
+                if taken is None:
+                    self._take(job, answer.then)
+                else:
+                    job.settling = self._settle_taken(job, taken, answer.then)
             case Absent():
                 self._missed(job)
             case _:
@@ -286,9 +296,8 @@ class OpenJobs:
         """Settle some more rows of jobs that are over."""
         self.now = now
         for job in [job for job in self.open if job.settling is not None]:
-            for _ in job.settling or ():
-                break
-            else:
+            settling = job.settling or iter(())
+            if next(settling, OVER) is OVER and job.settling is settling:
                 self._close(job)
 
     def _end(self, job: OpenJob, rest: Outcome) -> None:
@@ -296,12 +305,23 @@ class OpenJobs:
             rest = Unknown("its results do not fit its rows")
         job.settling = self._settle_rest(job, rest)
 
+    def _settle_taken(self, job: OpenJob, taken: Results, then: Moved | Over) -> Iterator[None]:
+        """Bring rows that the destination took to their end, some at a time, and let the job go on."""
+        for first in range(0, job.job.rows, PIECE):
+            if any(taken.ends[first : first + PIECE]):
+                self._settle(job, settle_new(job, first, taken, self._ledger, self._settlement))
+            if first % TOGETHER == 0:
+                yield
+        job.settling = None
+        self._take(job, then)
+
     def _settle_rest(self, job: OpenJob, rest: Outcome) -> Iterator[None]:
         for first in range(0, job.job.rows, PIECE):
             while not isinstance(rest, Delivered) and not self._intake.room:
                 yield
-            self._settle(job, [(line, rest) for line in job.unnamed(first)])
-            yield
+            if lines := job.unnamed(first):
+                self._settle(job, [(line, rest) for line in lines])
+                yield
 
     def _close(self, job: OpenJob) -> None:
         job.end()

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 
 from penstock.database import Database, DbRow, Lock, SqliteDatabase
 from penstock.errors import Misconfigured
 from penstock.history import History
 from penstock.intents import Intents
-from penstock.joblog import JobLog
+from penstock.joblog import Entry, JobLog
 from penstock.linked import Linked
 from penstock.modes import Action
 from penstock.records import KnownRow, RowKey
@@ -24,6 +25,16 @@ from penstock.rejects import PARK_AFTER, Rejects
 from penstock.store import Store
 from penstock.tables import Seen, Settled
 from penstock.upkeep import Upkeep
+
+PLACE = (
+    "insert into records"
+    "(sync, row_key, seq, match_value, fingerprint, source_mark, destination_id, delivered_at)"
+    " values(?,?,?,?,?,?,?,?) on conflict(sync, row_key) do update set match_value=excluded.match_value,"
+    " fingerprint=excluded.fingerprint, source_mark=excluded.source_mark,"
+    " delivered_at=excluded.delivered_at, left_at=null,"
+    " destination_id=coalesce(excluded.destination_id,"
+    " case when records.left_at is null then records.destination_id end)"
+)
 
 
 class Ledger:
@@ -203,19 +214,30 @@ class Ledger:
         now = self._wall()
         seq = self._number_rows(sync, len(rows))
         self._store.many(
-            "insert into records"
-            "(sync, row_key, seq, match_value, fingerprint, source_mark, destination_id, delivered_at)"
-            " values(?,?,?,?,?,?,?,?) on conflict(sync, row_key) do update set match_value=excluded.match_value,"
-            " fingerprint=excluded.fingerprint, source_mark=excluded.source_mark,"
-            " delivered_at=excluded.delivered_at, left_at=null,"
-            " destination_id=coalesce(excluded.destination_id,"
-            " case when records.left_at is null then records.destination_id end)",
+            PLACE,
             [
                 (sync, key, seq + n, match, mark, source_mark, destination_id, now)
                 for n, (key, match, mark, source_mark, destination_id) in enumerate(rows)
             ],
         )
         self._intents.clear(sync, [key for key, *_ in rows])
+
+    def deliver_entries(self, sync: int, rows: Sequence[Entry], ids: Sequence[str | None]) -> None:
+        """Remember rows of a job as delivered, which have these destination ids."""
+        self._store.begin(len(rows))
+        seq = self._number_rows(sync, len(rows))
+        keys = [row.key for row in rows]
+        columns = (
+            keys,
+            range(seq, seq + len(rows)),
+            [row.match for row in rows],
+            [row.fingerprint for row in rows],
+            [row.source_mark for row in rows],
+            ids,
+        )
+        self._store.many(PLACE, zip(repeat(sync), *columns, repeat(self._wall())))
+        self._intents.clear(sync, keys)
+        self.rejects.forgive(sync, keys)
 
     def forget_id(self, sync: int, keys: Sequence[RowKey]) -> None:
         """Drop destination ids that no longer exist there."""

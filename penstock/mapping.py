@@ -74,7 +74,7 @@ class RecordMapper:
     def __init__(self, sync: Sync, form: Form, columns: Mapping[str, Json], key_properties: Sequence[str]) -> None:
         self.sync = sync
         self.key_columns = tuple(key_properties)
-        self._form = form
+        self.form = form
         self._check_columns(columns)
         names = [f"key{n}" for n in range(len(self.key_columns))]
         key = msgspec.defstruct(
@@ -82,23 +82,24 @@ class RecordMapper:
             [*((name, Any, None) for name in names), ("removed", Any, None)],
             rename={**dict(zip(names, self.key_columns, strict=True)), "removed": REMOVED_COLUMN},
         )
-        self._decode_key = msgspec.json.Decoder(key, float_hook=Decimal).decode
+        self.decode_key = msgspec.json.Decoder(key, float_hook=Decimal).decode
+        """reads the values of the key columns and of REMOVED_COLUMN"""
         self.version = mapping_version(sync, form, columns, key_properties)
         self.rules = rules_version(sync, form, columns, key_properties)
         self.abilities = form.abilities
         self.bulk_above = (
             form.bulk_above if sync.bulk_above is None else None if sync.bulk_above == NEVER else sync.bulk_above
         )
-        self._constants: Payload = {}
-        self._fields: list[Field] = []
+        self.constants: Payload = {}
+        self.fields: list[Field] = []
         self._steady = without(sync.created_only) if sync.created_only else None
         for name in sorted(form.fields):
             rule = form.fields[name]
             if rule.column is None:
-                self._constants[name] = form.convert[name](rule.constant)
+                self.constants[name] = form.convert[name](rule.constant)
             else:
                 clears = (rule.nulls or sync.nulls) == "clear"
-                self._fields.append((name, rule.column, json_types(columns[rule.column]), form.convert[name], clears))
+                self.fields.append((name, rule.column, json_types(columns[rule.column]), form.convert[name], clears))
         self.names = [link.name for link in sync.links]
         """of the links; of a membership, what it is in"""
         if form.abilities is not None and form.abilities.members:
@@ -118,17 +119,17 @@ class RecordMapper:
             )
             for link in sync.links
         ]
-        self._columns = frozenset(column for _, column, *_ in self._fields) | {link.column for link in sync.links}
+        self._columns = frozenset(column for _, column, *_ in self.fields) | {link.column for link in sync.links}
 
     @property
     def match(self) -> str | None:
         """Name the field that finds the object."""
-        return self._form.match
+        return self.form.match
 
     @property
     def group(self) -> str | None:
         """Name the field by which rows are kept apart."""
-        return self._form.group
+        return self.form.group
 
     @property
     def columns(self) -> frozenset[str]:
@@ -150,7 +151,7 @@ class RecordMapper:
         mistakes += [
             f"sync {stream}: field {name} is taken from column {rule.column!r}, which the stream does not have"
             f"{nearest(rule.column, columns)}"
-            for name, rule in sorted(self._form.fields.items())
+            for name, rule in sorted(self.form.fields.items())
             if rule.column is not None and rule.column not in columns
         ]
         mistakes += [
@@ -162,7 +163,7 @@ class RecordMapper:
         mistakes += [
             f"sync {stream}: associate {link.name}: `when: created` is for links that are fields of the object itself"
             for link in self.sync.links
-            if link.when == "created" and link.name not in self._form.inline
+            if link.when == "created" and link.name not in self.form.inline
         ]
         if mistakes:
             raise Misconfigured(mistakes)
@@ -173,7 +174,7 @@ class RecordMapper:
         A text whose key cannot be read has none; mapping it will tell why.
         """
         try:
-            *values, removed = msgspec.structs.astuple(self._decode_key(text))
+            *values, removed = msgspec.structs.astuple(self.decode_key(text))
         except UNREADABLE:
             return self._peek_odd(text)
         key = _row_key(values)
@@ -218,11 +219,11 @@ class RecordMapper:
             raise
 
     def _map(self, key: RowKey, record: Record) -> Mapped:
-        payload = dict(self._constants)
-        clear, get = self._form.clear, record.get
+        payload = dict(self.constants)
+        clear, get = self.form.clear, record.get
         name = ""
         try:
-            for name, column, types, convert, clears in self._fields:
+            for name, column, types, convert, clears in self.fields:
                 value = get(column, _MISSING)
                 if value is None:
                     if clears:
@@ -234,10 +235,10 @@ class RecordMapper:
         except InvalidRecord as error:
             error.field = error.field or name
             raise
-        for name in self._form.required:
+        for name in self.form.required:
             if payload.get(name, clear) == clear:
                 raise InvalidRecord("no_value", "the field has no value, and the destination needs one", name)
-        match_value = "" if self._form.match is None else self._match(self._form.match, payload)
+        match_value = "" if self.form.match is None else self._match(self.form.match, payload)
         body = _encode(payload if self._steady is None else self._steady(payload))
         links = self._wanted(record) if self._links else ()
         return key, match_value, payload, body, fingerprint(body, links, self.names), links
@@ -256,29 +257,29 @@ class RecordMapper:
             except InvalidRecord as error:
                 error.field = error.field or f"associate {link.name}"
                 raise
-            if len(found) > 1 and link.name in self._form.inline:
+            if len(found) > 1 and link.name in self.form.inline:
                 raise InvalidRecord("several", "the link is a field, which takes one object", f"associate {link.name}")
             wanted.append(tuple(found))
         return tuple(wanted)
 
     def _match(self, name: str, payload: Payload) -> str:
         match = payload.get(name)
-        if not match or match == self._form.clear:
+        if not match or match == self.form.clear:
             raise InvalidRecord("null_match", "the match field has no value, so no object can be found", name)
-        text = self._form.normalise(str(match))
+        text = self.form.normalise(str(match))
         if len(text.encode(errors="replace")) > LONGEST or "\0" in text:
             raise InvalidRecord("odd_match", f"the match value is longer than {LONGEST} bytes or holds a NUL", name)
         return text
 
     def cleared(self) -> Payload:
         """Return the payload that empties the sync's fields, the match and constants apart."""
-        names = [name for name, *_ in self._fields if name != self._form.match]
-        names += [name for name in self._form.inline.values() if name not in self.made_with]
-        return dict.fromkeys(names, self._form.clear)
+        names = [name for name, *_ in self.fields if name != self.form.match]
+        names += [name for name in self.form.inline.values() if name not in self.made_with]
+        return dict.fromkeys(names, self.form.clear)
 
     def _refuse_unreadable(self, record: OddRecord) -> None:
         """Refuse a record for a value that cannot be sent as it is; other columns may hold what they like."""
-        for name, column, *_ in self._fields:
+        for name, column, *_ in self.fields:
             value = record.get(column)
             if isinstance(value, Unreadable):
                 raise InvalidRecord("unreadable", f"column {column} {value.why}", name)

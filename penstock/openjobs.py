@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, repeat
+from operator import or_
 
 from penstock.batching import key_identity
-from penstock.bulk import CHANGING, Job, Jobs, JobStep
+from penstock.bulk import CHANGING, Columns, Job, Jobs, JobStep, Taken
 from penstock.checkpoint import Epoch
 from penstock.joblog import Entry, JobLog, Logged
 from penstock.mapping import RecordMapper
@@ -19,8 +23,18 @@ from penstock.tables import as_json
 
 PIECE = 1_000
 """rows that are kept, and settled, together"""
+UPDATED, CREATED = 1, 2
 LINE_END = b"\r\n"
 """of lines that may be put in another order; they have none elsewhere"""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the destination took of a job, by the rows' numbers."""
+
+    ids: list[str | None]
+    ends: bytearray
+    """0: nothing is said of the row; UPDATED; CREATED"""
 
 
 class OpenJob:
@@ -81,32 +95,58 @@ class OpenJob:
 
     def add(self, row: Row, line: bytes, identities: set[int]) -> None:
         """Take a row in."""
-        if self._records is None or self._lines is None:
-            self._records, self._lines = Texts(), Texts()
-        self._records.add(row.text or (row.record if isinstance(row.record, bytes) else as_json(row.record)))
-        self._lines.add(line)
+        records, lines = self._files()
+        records.add(row.text or (row.record if isinstance(row.record, bytes) else as_json(row.record)))
+        lines.add(line)
         known = row.known is not None
         links = others_of(row) if row.sync.links else ()
         self._unwritten.append(
             Entry(row.key, row.match, row.fingerprint, row.source_mark, row.destination_id, known=known, links=links)
         )
         [epoch] = row.epochs
-        if not self._origins or self._origins[-1][0] is not epoch or self._origins[-1][1] is not row.mapper:
-            self._origins.append((epoch, row.mapper))
-        self._origin_of.append(len(self._origins) - 1)
         self._groups.append(row.group)
-        self._named.append(0)
+        self._count(1, (epoch, row.mapper))
+        self._took(identities)
+
+    def add_all(self, rows: Columns, lines: bytes, origin: Sequence[tuple[Epoch, RecordMapper]], met: set[int]) -> None:
+        """Take in many rows that were not known, with what each was mapped by and its receipt."""
+        records, file = self._files()
+        records.add_all(rows.texts)
+        file.add(lines)
+        facts = (rows.keys, rows.matches, rows.fingerprints, rows.marks, repeat(None), repeat(False))
+        self._unwritten += map(Entry, *facts)
+        self._groups.extend(rows.groups)
+        for (epoch, mapper), some in groupby(origin):
+            self._count(sum(1 for _ in some), (epoch, mapper))
+        self._took(met)
+
+    def _files(self) -> tuple[Texts, Texts]:
+        if self._records is None or self._lines is None:
+            self._records, self._lines = Texts(), Texts()
+        return self._records, self._lines
+
+    def _count(self, rows: int, origin: tuple[Epoch, RecordMapper | None]) -> None:
+        if not self._origins or self._origins[-1][0] is not origin[0] or self._origins[-1][1] is not origin[1]:
+            self._origins.append(origin)
+        self._origin_of.extend(repeat(len(self._origins) - 1, rows))
+        self._named.extend(bytes(rows))
+        self.job.rows += rows
+        self.unsettled += rows
+
+    def _took(self, identities: set[int]) -> None:
         self.held |= identities
-        self.job.rows += 1
-        self.unsettled += 1
-        if len(self._unwritten) >= PIECE:
-            self.write()
+        while len(self._unwritten) >= PIECE:
+            self._write()
 
     def write(self) -> None:
         """Write to the ledger which rows were taken in."""
         if self._unwritten:
-            self._log.add(self.number, self.job.rows - len(self._unwritten), self._unwritten)
-            self._unwritten = []
+            self._write()
+
+    def _write(self) -> None:
+        """Write one piece: where each begins is known by its number."""
+        piece, self._unwritten = self._unwritten[:PIECE], self._unwritten[PIECE:]
+        self._log.add(self.number, self.job.rows - len(self._unwritten) - len(piece), piece)
 
     @property
     def size(self) -> int:
@@ -132,6 +172,22 @@ class OpenJob:
             raise AssertionError("a line of a job has another end than it should")
         return LINE_END.join([*map(lines.__getitem__, sorted(range(len(groups)), key=groups.__getitem__)), b""])
 
+    def read(self, taken: Iterable[Taken]) -> Results | None:
+        """Note which rows the destination took; None for none. What `taken` raises leaves everything as it was."""
+        found: Results | None = None
+        for part in taken:
+            if found is None:
+                found = Results([None] * self.job.rows, bytearray(self.job.rows))
+                line_of = self._lines_by_name()
+            for line, row_id, created in zip(map(line_of.get, part.who), part.ids, part.created, strict=True):
+                if line is None:
+                    self.strange = True
+                elif not self._named[line] and not found.ends[line]:
+                    found.ids[line], found.ends[line] = row_id, CREATED if created else UPDATED
+        if found is not None:
+            self._named = bytearray(map(or_, self._named, found.ends))
+        return found
+
     def line_of(self, who: int | str) -> int | None:
         """Return the number of a row that the results name; None the second time, and where it is none of this job's.
 
@@ -147,13 +203,21 @@ class OpenJob:
         return line
 
     def _looked_up(self, who: str) -> int | None:
+        return self._lines_by_name().get(who)
+
+    def _lines_by_name(self) -> dict[str, int]:
         if self._line_of is None:
             self._line_of = {
                 (entry.destination_id or "") if self.job.by_id else entry.match: first + n
                 for first, entries in self._log.pieces(self.number)
                 for n, entry in enumerate(entries)
             }
-        return self._line_of.get(who)
+        return self._line_of
+
+    @property
+    def reads_results(self) -> bool:
+        """Tell whether results of it are on their way, or in memory."""
+        return self.settling is not None or (self.asked and self.job.step is JobStep.RESULTS)
 
     @property
     def nameless(self) -> int:
@@ -174,6 +238,16 @@ class OpenJob:
     def receipt(self, line: int) -> Epoch | None:
         """Return the receipt of a row; None where it was the dead run's."""
         return None if self.adopted else self._origins[self._origin_of[line]][0]
+
+    def receipts(self, lines: Iterable[int]) -> dict[Epoch, int]:
+        """Return how many rows have which receipt; nothing where they were the dead run's."""
+        if self.adopted:
+            return {}
+        counts: dict[Epoch, int] = {}
+        for origin, rows in Counter(map(self._origin_of.__getitem__, lines)).items():
+            epoch, _ = self._origins[origin]
+            counts[epoch] = counts.get(epoch, 0) + rows
+        return counts
 
     def record(self, line: int) -> tuple[RecordMapper, bytes]:
         """Return the source record of a row, and what it was mapped by."""

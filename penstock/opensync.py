@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from penstock.checkpoint import Epoch
 from penstock.mapping import RecordMapper
 from penstock.modes import Sync
-from penstock.records import Abilities, Row, RowKey
+from penstock.records import Abilities, Row, RowKey, Source
 from penstock.staging import Spool, Stage
 from penstock.tables import Seen, as_json
 
@@ -56,6 +56,10 @@ class OpenSync:
     """changed rows that wait until it is decided whether they travel by requests or by a job"""
     straight: Callable[[list[Row], float], list[Row]] | None = None
     """takes rows that need not wait, because a job is being formed; returns those that do"""
+    together: Callable[[RecordMapper, Epoch, Sequence[Source], float], Sequence[Source]] | None = None
+    """lets rows that are new wait, or join such a job, without a closer look; returns the others"""
+    chunk: int = 0
+    """how many at once"""
     into_job: Callable[[Row], bool] | None = None
     """lets a row join the job that is being formed, and tells whether it has"""
 

@@ -8,23 +8,28 @@ While a job of a sync is open, rows of which it has older versions wait for its 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import compress
 
-from penstock.batching import key_identity, match_identity
 from penstock.bulk import Jobs
+from penstock.checkpoint import Epoch
+from penstock.columns import peek_all
 from penstock.intake import Intake
 from penstock.jobs import OpenJobs
+from penstock.mapping import RecordMapper
 from penstock.modes import Action
 from penstock.openjobs import OpenJob
 from penstock.opensync import OpenSync
 from penstock.policy import Policy
-from penstock.records import Row
+from penstock.records import Row, Source
 from penstock.relations import is_linked, links_inline, name_by_key
+from penstock.rows import identities_of
 from penstock.settlement import Settlement
-from penstock.staging import Spool, restored
+from penstock.staging import Spool, Staged, restored
 from penstock.steps import dress, next_step
+from penstock.together import Together, first_step, identities
 
 CHUNK = 500
 """rows handed over together"""
@@ -40,14 +45,6 @@ class Forming:
     """of the rows that may join, by `id`"""
 
 
-def identities_of(row: Row) -> set[int]:
-    """Return what a row is known by, as numbers: its key, its match value, and those it had before."""
-    if row.known is None and row.match:
-        return {hash(key_identity(row.sync.stream, row.key)), hash(match_identity(row.sync, row.match))}
-    matches = {match_identity(row.sync, match) for match in (row.match, *row.former) if match}
-    return {hash(name) for name in (key_identity(row.sync.stream, row.key), *matches)}
-
-
 class Paths:
     """Moves rows out of the spools. `open` gives a sync its spool where it needs one."""
 
@@ -58,12 +55,14 @@ class Paths:
         intake: Intake,
         settlement: Settlement,
         policy: Policy,
+        together: Together,
     ) -> None:
         self._jobs = jobs
         self._open_jobs = open_jobs
         self._intake = intake
         self._settlement = settlement
         self._policy = policy
+        self._together = together
         self._now = 0.0
         self._rounds: dict[str, Iterator[None]] = {}
         self._syncs: dict[str, OpenSync] = {}
@@ -80,6 +79,7 @@ class Paths:
             opened.spool = Spool()
             # What the ledger last knew of their rows is no longer what is there, so none of them is unchanged.
             opened.spool.held = [job.held for job in adopted]
+            opened.together, opened.chunk = partial(self._gather_new, opened), self._chunk(opened)
             self._syncs[opened.sync.stream] = opened
 
     @property
@@ -158,20 +158,20 @@ class Paths:
         while True:
             while not self._intake.room:
                 yield
-            rows = restored(opened.sync, spool.take(self._chunk(opened)))
-            if not rows:
+            staged = spool.take(self._chunk(opened))
+            if not staged:
                 if by_job and spool.go_on():
                     continue  # they are older than those that will join as they come
                 break
-            self._settlement.elsewhere -= len(rows)
+            self._settlement.elsewhere -= len(staged)
             if by_job:
-                self._sort(opened, spool, rows, forming)
+                self._drain(opened, spool, forming, staged)
                 if self._is_enough(opened, forming):
                     self._launch(opened, forming)
                     if not self._may_open(opened):
                         break
             else:
-                self._intake.enter(opened, rows, self._now)
+                self._intake.enter(opened, restored(opened.sync, staged), self._now)
             yield
         if by_job and self._may_open(opened):
             self._gathering[opened.sync.stream] = forming
@@ -191,6 +191,71 @@ class Paths:
                     self._finish(opened, forming)
                     return rows[first + self._chunk(opened) :]
         return []
+
+    def _gather_new(
+        self, opened: OpenSync, mapper: RecordMapper, epoch: Epoch, sources: Sequence[Source], now: float
+    ) -> Sequence[Source]:
+        """Let rows that are new wait, or join a job, without a closer look; return the others."""
+        spool, forming = opened.spool, self._gathering.get(opened.sync.stream)
+        if spool is None:
+            return sources
+        if forming is None:
+            if not self._together.all_new(opened, sources):
+                return sources
+            spool.add_all(sources, (epoch, mapper), now)
+            self._settlement.elsewhere += len(sources)
+            return []
+        self._now = now
+        left = self._join_all(opened, spool, forming, mapper, sources, [epoch] * len(sources))
+        if self._is_enough(opened, forming):
+            self._launch(opened, forming)
+            spool.since = now
+            if not self._may_open(opened):
+                self._finish(opened, forming)
+        return [sources[n] for n in left]
+
+    def _join_all(
+        self,
+        opened: OpenSync,
+        spool: Spool,
+        forming: Forming,
+        mapper: RecordMapper,
+        sources: Sequence[Source],
+        epochs: Sequence[Epoch],
+    ) -> Sequence[int]:
+        """Let rows that are new join a job together; return the places of the others."""
+        action, everybody = first_step(opened), range(len(sources))
+        if self._jobs is None or (action, False) not in self._jobs.takes or self._intake.busy:
+            return everybody
+        found = self._together.find(opened, spool, mapper, sources)
+        if found is None:
+            return everybody
+        rows, places = found
+        job = forming.jobs.get((action, False))
+        head = self._jobs.head(opened.sync, action, by_id=False) if job is None else job.job.head
+        lines, left = self._jobs.lines(head, rows)
+        if left:
+            joins = [n not in left for n in range(len(rows))]
+            rows, places = rows.part(lambda values: list(compress(values, joins))), list(compress(places, joins))
+        if not len(rows) or len(lines) > self._jobs.limits_of(opened.sync).body_bytes:
+            return everybody
+        if job is None:
+            job = forming.jobs[action, False] = self._open_jobs.form(opened, action, head, by_id=False)
+            spool.held.append(job.held)
+        job.add_all(rows, lines, [(epochs[n], mapper) for n in places], identities(opened, rows))
+        self._settlement.elsewhere += len(rows)
+        joined = set(places)
+        return [n for n in everybody if n not in joined] if len(joined) < len(sources) else ()
+
+    def _drain(self, opened: OpenSync, spool: Spool, forming: Forming, staged: Sequence[Staged]) -> None:
+        """Let rows that have waited join a job, or their lanes."""
+        by = staged[0][2]
+        if isinstance(by, RecordMapper) and all(other is by for _, _, other in staged):
+            sources = peek_all(by, [text for text, _, _ in staged])
+            left = self._join_all(opened, spool, forming, by, sources, [epoch for _, epoch, _ in staged])
+            staged = [staged[n] for n in left]
+        if staged:
+            self._sort(opened, spool, restored(opened.sync, staged), forming)
 
     def _finish(self, opened: OpenSync, forming: Forming) -> None:
         """End a round: what was gathered goes."""

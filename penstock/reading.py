@@ -19,6 +19,7 @@ import msgspec
 from penstock.batchfiles import read_batch
 from penstock.bookmarks import Bookmarks
 from penstock.checkpoint import Checkpoint
+from penstock.columns import peek_all
 from penstock.delivery import Delivery
 from penstock.errors import InvalidRecord, MalformedInput
 from penstock.lenient import BOM, LONGEST_LINE, UNREADABLE, members, read_odd
@@ -247,6 +248,12 @@ class Reader:
                 raise MalformedInput(self.lines, "not a Singer message") from None
             message = odd
         if message.type == "RECORD":
+            if self._group and message.stream == self._group_stream and message.version is None:
+                text = bytes(message.record)  # as the one before it, about which nothing is to be noted
+                if text[:1] == b"{" and len(self._group) < GROUP and self._group_bytes < GROUP_BYTES:
+                    self._group.append(text)
+                    self._group_bytes += len(text)
+                    return
             self._record(message)
             return
         self.flush()
@@ -284,7 +291,7 @@ class Reader:
         opened.counts["read"] += len(group)
         epoch = self._checkpoint.read(len(group))
         if stream.transform is None:
-            rows = [mapper.peek(text) for text in group]
+            rows = peek_all(mapper, group)
         else:
             rows = [row for text in group if (row := self._transformed(stream, stream.transform, text)) is not None]
             left_out = len(group) - len(rows)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NewType, Protocol
+from typing import TYPE_CHECKING, Any, NewType, Protocol
 
 import msgspec
 
@@ -69,8 +69,7 @@ class Row(msgspec.Struct, eq=False):
     others: dict[tuple[int, str], str | None] = msgspec.field(default_factory=dict)
     """ids of the objects that its links mean, by place and value; None where there is none and the link is skipped"""
     linked: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
-    """what it is linked with as far as known, by name of the link and id; 0 where that is in doubt, `THEIRS` where it
-    was linked before this sync named it"""
+    """what it is linked with as far as known, by link and id; 0: in doubt, `THEIRS`: before this sync named it"""
     surveyed: frozenset[int] = frozenset()
     """places of the links of which it is known what the object had before; all of them where the sync has made it"""
     link: int = 0
@@ -355,6 +354,8 @@ class Form:
     """what the destination can be asked to do with this object; None: all that it can"""
     bulk_above: int | None = None
     """rows from which on they travel by a job, where the sync does not say; None: never"""
+    passes: Mapping[str, Callable[[Sequence[Any], set[type]], bool]] = field(default_factory=dict)
+    """by field, what tells of many values (none is None) and their types that `convert` leaves each as it is"""
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,11 @@ class Rejects:
         """Tell whether a row stands refused."""
         return key in self._kept[sync]
 
+    def holding(self, sync: int, keys: Iterable[str]) -> set[str]:
+        """Return which of some rows stand refused."""
+        kept = self._kept[sync]
+        return kept.keys() & keys if kept else set()
+
     def suspects(self, sync: int, key: str) -> bool:
         """Tell whether a row stands refused because requests with it fail."""
         kept = self._kept[sync].get(key)

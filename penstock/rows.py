@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zlib import crc32
 
+from penstock.batching import key_identity, match_identity
 from penstock.checkpoint import Epoch
 from penstock.errors import InvalidRecord
 from penstock.mapping import RecordMapper, Wanted, decode_record, encode_payload, kept, reject_key
@@ -72,3 +73,11 @@ def claims_its_match(row: Row) -> bool:
     if not row.match or row.removed:
         return False
     return row.known is None or row.known.left or row.known.match != row.match
+
+
+def identities_of(row: Row) -> set[int]:
+    """Return what a row is known by, as numbers: its key, its match value, and those it had before."""
+    if row.known is None and row.match:
+        return {hash(key_identity(row.sync.stream, row.key)), hash(match_identity(row.sync, row.match))}
+    matches = {match_identity(row.sync, match) for match in (row.match, *row.former) if match}
+    return {hash(name) for name in (key_identity(row.sync.stream, row.key), *matches)}

@@ -7,7 +7,7 @@ makes a printed STATE true.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from penstock.batching import Lanes
 from penstock.checkpoint import Checkpoint, Epoch
@@ -176,6 +176,12 @@ class Settlement:
             opened.counts["removed" if action in REMOVALS else "created" if created else "updated"] += 1
             opened.counts["by_job"] += 1
             self._count((epoch,))
+        self.touch()
+
+    def received(self, receipts: Mapping[Epoch, int]) -> None:
+        """Let receipts count, so many of each, once what was written is durable."""
+        for epoch, rows in receipts.items():
+            self._settled[epoch] = self._settled.get(epoch, 0) + rows
         self.touch()
 
     def refused_by_job(self, opened: OpenSync, rows: Sequence[tuple[Row, Rejected]]) -> None:

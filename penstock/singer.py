@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import ctypes
+import gc
 import json
 import logging
 import os
@@ -97,6 +99,13 @@ CORE_SETTINGS = [
     ),
     th.Property("ca_file", th.StringType, description="A file with the certificates of the CAs to trust instead."),
 ]
+
+GARBAGE = 50_000
+"""objects made, less those gone, from which on garbage is looked for: rows come by the thousand and are none"""
+LARGE = 2**20
+"""bytes from which on memory is given back as soon as it is free"""
+_MMAP_THRESHOLD = -3
+"""what the C library of Linux calls that"""
 
 
 class _About(TextFormatter, format_name="text"):
@@ -292,6 +301,7 @@ def run_target(cls: type[PenstockTarget], config: _ConfigInput, file_input: IO[s
         park_after = PARK_AFTER if park_days is None else float(park_days) * DAY
         ledger = Ledger(_ledger_place(target), version=__version__, park_after=park_after)
         target.signals.at_once = True
+        _mind_memory()
         run = Run(target, ledger, project_root(), target.register_stream, target.signals, source, state_out)
         stop = run.to_the_end()
         refused, pending = run.refused, run.pending
@@ -304,6 +314,13 @@ def run_target(cls: type[PenstockTarget], config: _ConfigInput, file_input: IO[s
     if stop is not None and not isinstance(stop, Interrupted | Busy):
         drain(source, DRAIN_FIRST if isinstance(stop, Misconfigured) else DRAIN_SILENCE)
     return _last_line(cls.name, stop, refused, pending)
+
+
+def _mind_memory() -> None:
+    """Look for garbage less often, and give large blocks back: each thread would keep the largest that it ever had."""
+    gc.set_threshold(GARBAGE)
+    with contextlib.suppress(OSError, AttributeError):  # other C libraries do not know this
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, LARGE)
 
 
 def _made(cls: type[PenstockTarget], config: _ConfigInput) -> PenstockTarget:

@@ -11,13 +11,14 @@ import tempfile
 import weakref
 from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
 from penstock.checkpoint import Epoch
 from penstock.errors import Fault
 from penstock.mapping import RecordMapper
 from penstock.modes import Sync
-from penstock.records import Row, RowKey
+from penstock.records import Row, RowKey, Source
 from penstock.rows import mapped
 from penstock.tables import as_json
 
@@ -75,6 +76,15 @@ class Stage:
         if len(self._unwritten) >= _BUFFER:
             self._write()
         return len(text)
+
+    def add_all(self, keys: Iterable[RowKey], texts: Sequence[bytes], origin: tuple[Epoch, RecordMapper]) -> None:
+        """Stage rows that were not mapped yet: their records, which have one receipt and will be mapped alike."""
+        self._unwritten += b"\n".join((*texts, b""))
+        self.keys.update(dict.fromkeys(keys, b""))
+        self.count += len(texts)
+        self._origins.append((*origin, len(texts)))
+        if len(self._unwritten) >= _BUFFER:
+            self._write()
 
     def _write(self) -> None:
         _append(self._file, self._unwritten)
@@ -156,6 +166,16 @@ class Spool:
             self.since = now
         self.size += self._filling.add(row)
 
+    def add_all(self, sources: Sequence[Source], origin: tuple[Epoch, RecordMapper], now: float) -> None:
+        """Let rows wait that were not mapped yet. They have keys and texts. Raises Fault as `add` does."""
+        texts = [source.record for source in sources if isinstance(source.record, bytes)]
+        if self._filling is None:
+            self._filling = Stage()
+        if self.since is None:
+            self.since = now
+        self._filling.add_all((source.key for source in sources if source.key is not None), texts, origin)
+        self.size += sum(map(len, texts))
+
     def begin(self) -> None:
         """Begin a round."""
         if self._filling is not None:
@@ -225,6 +245,14 @@ class Texts:
         """Add a text. Raises Fault when the disk will not take it."""
         self._unwritten += text
         self._ends.append(self._ends[-1] + len(text))
+        if len(self._unwritten) >= _BUFFER:
+            _append(self._file, self._unwritten)
+
+    def add_all(self, texts: Sequence[bytes]) -> None:
+        """Do the same for many."""
+        self._unwritten += b"".join(texts)
+        last = self._ends.pop()
+        self._ends.extend(accumulate(map(len, texts), initial=last))
         if len(self._unwritten) >= _BUFFER:
             _append(self._file, self._unwritten)
 

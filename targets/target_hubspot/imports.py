@@ -8,7 +8,7 @@ other cells of a refused line were written is not documented, so such a row is a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
@@ -16,7 +16,7 @@ from functools import lru_cache
 import msgspec
 
 from penstock.bodies import json_body, objects_in, within
-from penstock.bulk import Absent, Job, JobAnswer, JobLimits, JobStep, Moved, Over, Page
+from penstock.bulk import Absent, Columns, Job, JobAnswer, JobLimits, JobStep, Moved, Over, Page
 from penstock.errors import BatchRefused, NotAccepted
 from penstock.modes import Action, Sync
 from penstock.records import Batch, Delivered, Outcome, Rejected, Request, Response, Retry, Row, Unknown
@@ -108,16 +108,13 @@ class Imports:
     def line(self, head: str, row: Row) -> bytes | None:
         """Write a row as a line of the file; None for one that empties a property: an empty cell leaves it as it is."""
         about = _head(head)
-        if b"\\u0000" in row.body:
-            return None  # no reader of CSV takes it
-        properties = _decode(row.body)
-        cells = [] if about.key else [row.destination_id or ""]
-        for name, kind in about.columns:
-            value = properties.pop(name, None)
-            if value == "":
-                return None
-            cells.append("" if value is None else _cell(value, kind))
-        return None if properties else ",".join(cells).encode() + b"\r\n"
+        return _line(about, row.body, [] if about.key else [row.destination_id or ""])
+
+    def lines(self, head: str, rows: Columns) -> tuple[bytes, Collection[int]]:
+        """Do the same for many rows, which go by the match property."""
+        about = _head(head)
+        lines = [_line(about, body, []) for body in rows.bodies]
+        return b"".join(line for line in lines if line is not None), [n for n, line in enumerate(lines) if line is None]
 
     def encode(self, job: Job, lines: Callable[[], bytes]) -> Request:
         """Write the request of an import's step."""
@@ -168,6 +165,19 @@ class Imports:
         if job.step is JobStep.CANCEL:
             return Moved(JobStep.POLL)
         return _polled(job, body)
+
+
+def _line(about: Head, body: bytes, cells: list[str]) -> bytes | None:
+    """Write a line that begins with some cells; None for a row that cannot travel by one."""
+    if b"\\u0000" in body:
+        return None  # no reader of CSV takes it
+    properties = _decode(body)
+    for name, kind in about.columns:
+        value = properties.pop(name, None)
+        if value == "":
+            return None
+        cells.append("" if value is None else _cell(value, kind))
+    return None if properties else ",".join(cells).encode() + b"\r\n"
 
 
 def _column(about: Head, name: str) -> dict[str, str]:

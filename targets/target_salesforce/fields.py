@@ -8,16 +8,21 @@ so every path clears alike. Nothing is cut unless it is asked for.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from math import isfinite
+from operator import ne
+from typing import Any
 
 from penstock import values
 from penstock.errors import InvalidRecord
 from penstock.records import Convert
 from penstock.values import refuse
 
+Passes = Callable[[Sequence[Any], set[type]], bool]
+"""Tells of many source values, none of them None, and their types whether a field takes each as it stands."""
 NUMBERS = frozenset({"int", "double", "currency", "percent"})
 TEXTS = frozenset({"string", "textarea", "phone", "url", "combobox", "encryptedstring", "picklist", "id"})
 KEYS = TEXTS | {"email", "reference", "int", "double"}
@@ -106,6 +111,46 @@ def converter(found: Field, *, truncate: bool = False) -> Convert:
     if found.type == "multipicklist":
         return _emptied(_joined)
     return _emptied(_cut(found.length)) if truncate and found.length else _limited(found)
+
+
+def passing(found: Field) -> Passes | None:
+    """Return what tells of many source values whether this field takes each as it is; None where nothing does."""
+    if found.type == "multipicklist" or (found.type in _BY_TYPE and found.type not in NUMBERS | {"email"}):
+        return None
+    if found.type in NUMBERS:
+        return _in_range(found)
+    options = frozenset(found.options)
+    longest = found.length or 2**31
+
+    def texts(values: Sequence[Any], kinds: set[type]) -> bool:
+        if kinds != {str} or not all(values) or any(map(str.isspace, values)):
+            return False
+        if found.type == "email" and any(map(ne, values, map(str.lower, map(str.strip, values)))):
+            return False
+        return options.issuperset(values) if options else max(map(len, values)) <= longest
+
+    return texts
+
+
+def _in_range(one: Field) -> Passes:
+    beyond = 10 ** (one.precision - one.scale if one.precision else 400)
+    kinds: set[type] = {int} if one.type == "int" else {int, Decimal}
+
+    def numbers(values: Sequence[Any], found: set[type]) -> bool:
+        if not kinds >= found or (Decimal in found and not all(map(isfinite, values))):
+            return False
+        return bool(-beyond < min(values) and max(values) < beyond)
+
+    return numbers
+
+
+def stripped(passes: Passes) -> Passes:
+    """Return the same for a field whose texts lose the blanks around them."""
+
+    def texts(values: Sequence[Any], kinds: set[type]) -> bool:
+        return passes(values, kinds) and not (str in kinds and any(map(ne, values, map(str.strip, values))))
+
+    return texts
 
 
 def normaliser(found: Field) -> Callable[[str], str]:

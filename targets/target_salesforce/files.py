@@ -13,10 +13,15 @@ import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import compress
 from operator import itemgetter
 from typing import Any
 
+from msgspec import UNSET, UnsetType
+
+from penstock.bulk import Taken
 from penstock.errors import NotAccepted
+from target_salesforce.fields import long_id
 
 NULL = "#N/A"
 ID, CREATED, ERROR = "sf__Id", "sf__Created", "sf__Error"
@@ -25,12 +30,14 @@ _CELLS: Mapping[type, Callable[[Any], str]] = {
     bool: {True: "true", False: "false"}.__getitem__,
     int: str,
     Decimal: "{:f}".format,
+    UnsetType: {UNSET: ""}.__getitem__,
 }
-_WRITTEN = re.compile(rb'^"([A-Za-z0-9]{15,18})","(true|false)","((?:[^"]|"")*)"[,\r\n]', re.MULTILINE)
-"""how a line of written rows begins where the key comes first. In a quoted cell every quote is doubled, so what stands
-there behind a line feed cannot look like this"""
-Written = tuple[str, str, bool]
-"""key, id, whether the record was created"""
+_WRITTEN = re.compile(rb'\n"([A-Za-z0-9]{15,18})","(true|false)","([^"]*(?:""[^"]*)*)"(?=[,\r\n])')
+"""how a line of written rows begins where the key comes first, behind the end of the line before. In a quoted cell
+every quote is doubled, so what stands there behind a line feed cannot look like this"""
+_BEGINS = re.compile(rb'\n"[A-Za-z0-9]{15,18}","(?:true|false)","')
+BLOCK = 1 << 18
+"""bytes that are read together, about"""
 
 
 def header(names: Sequence[str]) -> bytes:
@@ -70,25 +77,63 @@ class Lines:
         except UnicodeEncodeError:
             return None
 
+    def many(self, columns: Mapping[str, Sequence[object]], rows: int) -> tuple[bytes, set[int]]:
+        """Write many rows, whose values are given column by column, and return the places of those left to `line`."""
+        odd: set[int] = set()
+        cells = [_cells_of(columns[name], odd) if name in columns else [""] * rows for name in self._names]
+        lines: Iterator[str] = map('","'.join, zip(*cells, strict=True))
+        if odd:
+            lines = compress(lines, [n not in odd for n in range(rows)])
+        text = '"\r\n"'.join(lines)
+        if not text:
+            return b"", odd
+        try:
+            return f'"{text}"\r\n'.encode(), odd
+        except UnicodeEncodeError:
+            return b"", set(range(rows))
+
+
+def _cells_of(values: Sequence[Any], odd: set[int]) -> Sequence[str]:
+    """Write the cells of a column; add to `odd` the places of those that do not travel as they are."""
+    kinds = set(map(type, values))
+    if str not in kinds:
+        return [_CELLS[type(value)](value) for value in values]
+    texts = values if len(kinds) == 1 else [v if type(v) is str else _CELLS[type(v)](v) for v in values]
+    together = "".join(texts)
+    if NULL in together:
+        odd.update(n for n, value in enumerate(values) if value == NULL)
+    if "\r" in together or "\0" in together:
+        odd.update(n for n, cell in enumerate(texts) if "\r" in cell or "\0" in cell)
+    return [cell.replace('"', '""') for cell in texts] if '"' in together else texts
+
 
 def table(body: bytes, wanted: Sequence[str]) -> Iterator[list[str]]:
     """Return the cells of some columns, row by row. Raises NotAccepted where the body is no such file."""
     return _cells(_text(body), wanted)
 
 
-def written(body: bytes, key: str, normalise: Callable[[str], str]) -> Iterator[Written]:
+def written(body: bytes, key: str, normalise: Callable[[str], str]) -> Iterator[Taken]:
     """Read the rows that were written, each with its key as `normalise` writes it."""
     first = body[: body.find(b"\n") + 1].replace(b'"', b"").strip().lower()
     if not (first + b",").startswith(f"{ID},{CREATED},{key},".lower().encode()):
-        for name, found, made in _cells(_text(body), (key, ID, CREATED)):
-            yield normalise(name), found, made == "true"
+        for name, row_id, made in _cells(_text(body), (key, ID, CREATED)):
+            yield Taken([normalise(name)], [long_id(row_id)], [made == "true"])
         return
-    # Bytes, and one by one: decoded as a whole, a file with one Chinese name takes twice its size.
-    for line in _WRITTEN.finditer(body):
-        row_id, created, cell = line.group(1, 2, 3)
-        if b'""' in cell:
-            cell = cell.replace(b'""', b'"')
-        yield normalise(cell.decode(errors="replace")), row_id.decode(), created == b"true"
+    # Bytes, and in pieces: decoded as a whole, a file with one Chinese name takes twice its size.
+    at = 0
+    while at < len(body):
+        cut = _BEGINS.search(body, at + BLOCK)
+        end = len(body) if cut is None else cut.start()
+        found = _WRITTEN.findall(body, at, end)
+        at = end
+        if not found:
+            continue
+        names, flags, cells = zip(*found, strict=True)
+        texts = [cell.decode(errors="replace") for cell in cells]
+        if any('""' in text for text in texts):
+            texts = [text.replace('""', '"') for text in texts]
+        ids = list(map(long_id, map(bytes.decode, names)))
+        yield Taken(list(map(normalise, texts)), ids, [flag == b"true" for flag in flags])
 
 
 def _text(body: bytes) -> str:

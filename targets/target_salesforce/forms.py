@@ -10,7 +10,7 @@ from penstock.modes import Action, FieldRule, Json, Link, Sync
 from penstock.records import Abilities, Ask, Convert, Form
 from penstock.relations import RELATING
 from penstock.syncs import nearest
-from target_salesforce.fields import KEYS, Field, converter, normaliser
+from target_salesforce.fields import KEYS, Field, converter, normaliser, passing, stripped
 from target_salesforce.org import Org, Thing
 from target_salesforce.plans import ID, Parent, Plan
 
@@ -56,6 +56,7 @@ class Former:
         convert = {n: converter(f, truncate=self._truncate and n != match) for n, f in fields.items()}
         if match in convert:
             convert[match] = _key(convert[match])
+        passes = {n: stripped(p) if n == match else p for n, f in fields.items() if (p := passing(f)) is not None}
         self._check_lookups(fields)
         inline = {link.name: self._lookup_of(link, rules) for link in sync.links}
         own = {name: field for each in reversed(self._things) for name, field in each.fields.items()}
@@ -98,6 +99,7 @@ class Former:
             inline=inline,
             by_key=by_key,
             links={link.name: _key(converter(key)) for link, (_, key) in zip(sync.links, links, strict=True)},
+            passes=passes,
         )
         return form, plan
 

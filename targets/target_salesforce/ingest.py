@@ -7,17 +7,17 @@ and is gone after a day, so another is simply made.
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 
 import msgspec
 
-from penstock.bulk import Absent, Job, JobAnswer, JobLimits, JobStep, Moved, Over, Page
+from penstock.bulk import Absent, Columns, Job, JobAnswer, JobLimits, JobStep, Moved, Over, Page
 from penstock.errors import BatchRefused, Fault, Misconfigured, NotAccepted, Stop
 from penstock.modes import Action, Sync
-from penstock.records import Delivered, Outcome, Rejected, Request, Response, Retry, Row, Unknown
+from penstock.records import Outcome, Rejected, Request, Response, Retry, Row, Unknown
 from penstock.relations import links_as_fields
 from target_salesforce import files
 from target_salesforce.codes import TABLE, Do, reason_of_cell
@@ -43,6 +43,8 @@ OPERATIONS = {
 }
 HARD = "hardDelete"
 FILES = {"successful": "successfulResults", "failed": "failedResults", "unprocessed": "unprocessedrecords"}
+GZIP = 31
+"""for zlib: with the head and tail of a gzip file, as large as can be"""
 _CSV = {"Content-Type": "text/csv; charset=UTF-8", "Accept": "text/csv"}
 _encode = msgspec.json.encode
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -132,6 +134,11 @@ class Ingest:
             payload = {**payload, ID: row.destination_id or row.match}
         return lines.line(payload)
 
+    def lines(self, head: str, rows: Columns) -> tuple[bytes, Collection[int]]:
+        """Write rows as lines of the file; those that hold what needs a closer look are left to `line`."""
+        writer, _ = _lines(head)
+        return writer.many(rows.payload, len(rows))
+
     # -- requests ---------------------------------------------------------------------------------------------
 
     def encode(self, job: Job, lines: Callable[[], bytes]) -> Request:
@@ -140,7 +147,9 @@ class Ingest:
         if job.step is JobStep.CREATE:
             return Request("POST", self.path, _encode(self.asked(head_of(job.head))), self.headers)
         if job.step is JobStep.UPLOAD:
-            body = gzip.compress(files.header(head_of(job.head).columns) + lines(), 1, mtime=0)
+            squeeze = zlib.compressobj(1, wbits=GZIP)
+            columns = head_of(job.head).columns
+            body = squeeze.compress(files.header(columns)) + squeeze.compress(lines()) + squeeze.flush()
             headers = {**self.headers, **_CSV, "Content-Encoding": "gzip"}
             return Request("PUT", f"{one}/batches", body, headers)
         if job.step in (JobStep.START, JobStep.CANCEL):
@@ -189,14 +198,13 @@ class Ingest:
         head, plan = head_of(job.head), self.plan(job.sync)
         normalise = long_id if head.key == ID else plan.normalise
         if which == "successful":
-            ends: Sequence[tuple[int | str, Outcome]] = [
-                (key, Delivered(long_id(found), created))
-                for key, found, created in files.written(body, head.key, normalise)
-            ]
-            return Page(ends, Moved(JobStep.RESULTS, f"{state} failed"))
+            taken = files.written(body, head.key, normalise)
+            return Page([], Moved(JobStep.RESULTS, f"{state} failed"), taken)
         if which == "failed":
             return Page(list(_failed(body, head, plan, normalise)), Moved(JobStep.RESULTS, f"{state} unprocessed"))
-        ends = [(normalise(key), Retry("not processed")) for (key,) in files.table(body, (head.key,))]
+        ends: Sequence[tuple[int | str, Outcome]] = [
+            (normalise(key), Retry("not processed")) for (key,) in files.table(body, (head.key,))
+        ]
         return Page(ends, Over(Unknown(f"the results of the job ({state}) do not name the row")))
 
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
 from penstock.bodies import json_body
-from penstock.bulk import Absent, Job, JobAnswer, JobLimits, JobStep, Moved, Over, Page
+from penstock.bulk import Absent, Columns, Job, JobAnswer, JobLimits, JobStep, Moved, Over, Page
 from penstock.errors import NotAccepted
 from penstock.modes import Sync
 from penstock.records import Delivered, Outcome, Request, Response, Retry, Row, Unknown
@@ -59,6 +59,11 @@ class Bulk(Ingest):
         """Write a row as a line of the file; None for one that cannot travel in it."""
         job = head_of(head)
         return None if job.serial and job.operation == "insert" else super().line(head, row)
+
+    def lines(self, head: str, rows: Columns) -> tuple[bytes, Collection[int]]:
+        """Write many rows for the job."""
+        job = head_of(head)
+        return (b"", range(len(rows))) if job.serial and job.operation == "insert" else super().lines(head, rows)
 
     def encode(self, job: Job, lines: Callable[[], bytes]) -> Request:
         """Write the request of a job's step."""

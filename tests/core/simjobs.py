@@ -7,12 +7,12 @@ sends the rows with the creation, and reads nothing but failures, by line. A job
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from penstock.bulk import Absent, Job, JobAnswer, JobLimits, JobStep, Moved, Over, Page
+from penstock.bulk import Absent, Columns, Job, JobAnswer, JobLimits, JobStep, Moved, Over, Page, Taken
 from penstock.errors import BatchRefused, Throttled, Unavailable
 from penstock.modes import Action, Sync
 from penstock.records import Delivered, Outcome, Rejected, Request, Response, Retry, Row, Unknown
@@ -151,6 +151,11 @@ class SimJobs:
         key = int(row.destination_id) if row.destination_id else row.match
         return json.dumps([key, json.loads(row.body)]).encode() + b"\n"
 
+    def lines(self, head: str, rows: Columns) -> tuple[bytes, Collection[int]]:
+        left = {n for n, body in enumerate(rows.bodies) if b"not-by-job" in body}
+        pairs = [[match, json.loads(body)] for match, body in zip(rows.matches, rows.bodies, strict=True)]
+        return b"".join(json.dumps(pair).encode() + b"\n" for n, pair in enumerate(pairs) if n not in left), left
+
     def encode(self, job: Job, lines: Callable[[], bytes]) -> Request:
         def rows() -> list[Any]:
             return [json.loads(line) for line in lines().splitlines()]
@@ -204,10 +209,14 @@ class SimJobs:
         self, job: Job, state: str, rows: list[tuple[int, Any, dict[str, Any]]], more: bool, written: int
     ) -> Page:
         ends: list[tuple[int | str, Outcome]] = []
+        taken: list[Taken] = []
         for line, key, result in rows:
             outcome = outcome_of(result)
             if self._at_once and isinstance(outcome, Delivered):
                 continue  # nobody is told which rows went well
+            if isinstance(outcome, Delivered) and int(job.id or 0) % 3:
+                taken.append(Taken([str(key)], [str(outcome.destination_id)], [bool(outcome.created)]))
+                continue
             ends.append((line if self._at_once else str(key), outcome))
         then: Moved | Over
         if more:
@@ -216,7 +225,7 @@ class SimJobs:
             then = Over(Retry("not processed"))
         else:
             then = Over(Delivered() if state == "done" else Unknown("the job broke off"), written)
-        return Page(ends, then)
+        return Page(ends, then, taken)
 
 
 def outcome_of(result: Mapping[str, Any]) -> Outcome:

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
-from penstock.bulk import Absent, Job, JobStep, Moved, Over, Page
+from penstock.bulk import Absent, Job, JobStep, Moved, Over, Page, Taken
 from penstock.errors import BatchRefused, Fault, Misconfigured, NotAccepted
 from penstock.modes import MODES, Action, FieldRule, Sync
-from penstock.records import Delivered, Rejected, Retry, Unknown
+from penstock.records import Rejected, Retry, Unknown
 from target_salesforce.api import Options
 from target_salesforce.files import Lines, header, table, written
 from tests.salesforce.values import answer, lead, row, sent, sync_of, told
@@ -46,6 +47,45 @@ def test_text_comes_out_as_it_went_in_but_for_newlines(cells: list[str]) -> None
     assert b"\r" not in line[:-2]
     [read] = csv.reader(io.StringIO(line.decode(), newline=""), strict=True)
     assert read == [cell.replace("\r\n", "\n").replace("\r", "\n") for cell in cells]
+
+
+cells = st.one_of(
+    st.text(max_size=4),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.just(UNSET),
+    st.sampled_from(["#N/A", "\ud800", '"']),
+)
+
+
+@given(st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=6))
+def test_many_lines_are_those_of_each(rows: list[tuple[object, object, object]]) -> None:
+    columns = {name: [row[place] for row in rows] for place, name in enumerate(NAMES)}
+    text, left = Lines(NAMES).many(columns, len(rows))
+    taken = [row for n, row in enumerate(rows) if n not in left]
+    lines = [Lines(NAMES).line(dict(zip(NAMES, row, strict=True))) for row in taken]
+    assert None not in lines
+    assert text == b"".join(line or b"" for line in lines)
+    assert set(range(len(rows))) >= set(left)
+
+
+def test_plain_rows_are_written_together() -> None:
+    text, left = Lines(("A", "B", "C")).many({"A": ["1", 'x "y"'], "B": [None, UNSET]}, 2)
+    assert (text, left) == (b'"1","#N/A",""\r\n"x ""y""","",""\r\n', set())
+
+
+def test_results_are_read_in_pieces() -> None:
+    rows = [
+        f'"{lead(n)}","{"true" if n % 3 else "false"}","K ""{n}""\n","a\n""{lead(9)}"",""true"",",""'
+        for n in range(9000)
+    ]
+    body = ('"sf__Id","sf__Created",Key__c,LastName,Score__c\r\n' + "\r\n".join(rows) + "\r\n").encode()
+    pieces = list(written(body, "Key__c", str.strip))
+    assert len(pieces) > 2
+    assert [who for piece in pieces for who in piece.who] == [f'K "{n}"' for n in range(9000)]
+    assert [each for piece in pieces for each in piece.ids] == [lead(n) for n in range(9000)]
+    assert [made for piece in pieces for made in piece.created] == [n % 3 != 0 for n in range(9000)]
 
 
 @pytest.mark.parametrize(
@@ -189,8 +229,9 @@ def test_a_job_that_wrote_nothing_ends_the_run_and_its_rows_were_not_written(
     assert not isinstance(poll(state, "cancelled", numberRecordsProcessed=0), Over)
 
 
-def results(place: str, body: str) -> Page:
-    found = JOBS.decode(job(JobStep.RESULTS, place), answer(200, body.encode()))
+def results(place: str, body: str | bytes) -> Page:
+    content = body.encode() if isinstance(body, str) else body
+    found = JOBS.decode(job(JobStep.RESULTS, place), answer(200, content))
     assert isinstance(found, Page)
     return found
 
@@ -202,7 +243,8 @@ def test_all_three_files_are_read_and_rows_are_matched_by_their_key() -> None:
         f'"{lead(1)}","true","L-1","x","1"\r\n'
     )
     page = results("JobComplete successful", body)
-    assert list(page.ends) == [('l "2"', Delivered(lead(2), False)), ("l-1", Delivered(lead(1), True))]
+    assert not page.ends
+    assert list(page.taken) == [Taken(['l "2"', "l-1"], [lead(2), lead(1)], [False, True])]
     assert page.then == Moved(JobStep.RESULTS, "JobComplete failed")
     cells = [
         ("L-3", "REQUIRED_FIELD_MISSING:Required fields: are missing: [LastName]:LastName --"),
@@ -227,13 +269,14 @@ def test_all_three_files_are_read_and_rows_are_matched_by_their_key() -> None:
 
 @pytest.mark.parametrize("which", ["successful", "failed", "unprocessed"])
 def test_an_empty_file_names_no_row(which: str) -> None:
-    assert list(results(f"JobComplete {which}", "").ends) == []
+    page = results(f"JobComplete {which}", "")
+    assert [*page.ends, *page.taken] == []
 
 
 @pytest.mark.parametrize("body", [b"<html>busy</html>\n<p>", b"\xff\xfe", b'"sf__Id","sf__Created"\r\n"a","true"\r\n'])
 def test_a_file_that_is_none_is_asked_for_again(body: bytes) -> None:
     with pytest.raises(NotAccepted):
-        JOBS.decode(job(JobStep.RESULTS, "JobComplete successful"), answer(200, body))
+        list(results("JobComplete successful", body).taken)
 
 
 def test_refusals_of_a_jobs_steps() -> None:

@@ -255,11 +255,11 @@ def test_a_run_that_must_stop_has_printed_what_it_earned(
 
 
 def test_a_reserve_of_the_quota_is_kept(tmp_path: Path, sandbox: Sandbox) -> None:
-    sandbox.configure(salesforce={"daily": 40})
+    sandbox.configure(salesforce={"daily": 38})
     run = ran(tmp_path, settings_for(sandbox, quota_reserve="30"), history())
     assert run.code == 1
     assert "are kept free (quota_reserve)" in run.last_line
-    assert sandbox.stats().requests <= 12
+    assert sandbox.stats().requests <= 10
 
 
 def test_the_check(tmp_path: Path, sandbox: Sandbox) -> None:

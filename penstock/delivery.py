@@ -161,7 +161,8 @@ class Delivery:
         if self.stopped is None:
             stuck = not self.in_flight and not self._intake.room
             alone = stuck or not (self.in_flight or self._backlog or self._intake.sealed)
-            self._intake.sealed += self._batcher.due(now, everything=flush or stuck, alone=alone)
+            last = flush and not self._paths.draining
+            self._intake.sealed += self._batcher.due(now, everything=last or stuck, alone=alone)
             self._intend()
         self._commit_when_due(flush)
         if self.stopped is None:

@@ -87,6 +87,11 @@ class Paths:
         """Tell whether the spools can take more rows."""
         return not self._draining and not any(self._is_full(opened) for opened in self._syncs.values())
 
+    @property
+    def draining(self) -> bool:
+        """Tell whether rows are on their way out of a spool: more may come to a batch that is not full."""
+        return bool(self._rounds)
+
     def next_due(self) -> float | None:
         """Return when rows will have waited long enough; None where none wait for that."""
         if self._rounds and self._intake.room:

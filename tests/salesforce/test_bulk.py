@@ -54,6 +54,13 @@ def test_many_rows_go_by_a_job_without_being_told_and_few_by_requests(tmp_path: 
     assert stored(sandbox)[key(1)]["LastName"] == f"{CANARY} b"
 
 
+def test_rows_too_few_for_a_job_go_in_full_batches(tmp_path: Path, sandbox: Sandbox) -> None:
+    run = ran(tmp_path, settings_without_threshold(sandbox), [SCHEMA, *records(1_000), state(1)])
+    assert run.code == 0, run.stderr
+    assert "jobs" not in counts(run)
+    assert routes(sandbox, "composite/sobjects") == 5
+
+
 def test_a_key_with_a_carriage_return_finds_its_own_record(tmp_path: Path, sandbox: Sandbox) -> None:
     sandbox.salesforce.seed("Lead", [{"LastName": "other", "Company": "c", "Key__c": "a\nb"}])
     run = ran(tmp_path, settings_for(sandbox, syncs=sync(bulk_above=0)), [SCHEMA, *records(3), record(9, key="a\r\nb")])

@@ -25,9 +25,9 @@ from target_salesforce.fields import long_id
 from target_salesforce.plans import ID, Plan
 from target_salesforce.refusals import about, json_object, refusal, request_reason
 
-LIMITS = JobLimits(rows=150_000, body_bytes=32 * 2**20, open=4, longest=6 * 3600.0, grouped=True)
+LIMITS = JobLimits(rows=100_000, body_bytes=32 * 2**20, open=4, longest=6 * 3600.0, grouped=True)
 """A file may have 100 MB (150 MB as base64, documented). Ours are smaller, because a file and its results are read into
-memory: seven jobs for a million rows, of 15,000 batches a day one for each ten thousand rows. They are sent compressed,
+memory: ten jobs for a million rows, of 15,000 batches a day one for each ten thousand rows. They are sent compressed,
 a tenth of that."""
 ABOVE = 2_000
 """rows from which on a job is worth its price (documented)"""

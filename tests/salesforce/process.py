@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -109,16 +110,29 @@ def ran(folder: Path, settings: Mapping[str, Any], lines: Iterable[Line] | bytes
     return ended(done.returncode, done.stdout, done.stderr)
 
 
-def started(folder: Path, settings: Mapping[str, Any]) -> subprocess.Popen[bytes]:
-    """Start the target with its input held open."""
-    return subprocess.Popen(
+def routes(sandbox: Sandbox, part: str) -> int:
+    """Count the requests of a kind that were answered."""
+    return sum(n for route, n in sandbox.stats().routes.items() if part in route)
+
+
+def killed(folder: Path, settings: Mapping[str, Any], lines: Iterable[Line], sandbox: Sandbox, part: str) -> None:
+    """Run the target over some input and kill it when a request of that kind has been answered."""
+    process = subprocess.Popen(
         command(folder, settings),
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         cwd=folder,
         env=environment(),
     )
+    with process:
+        assert process.stdin is not None
+        process.stdin.write(as_bytes(lines))
+        process.stdin.close()
+        ends = time.monotonic() + 60
+        while not routes(sandbox, part):
+            assert time.monotonic() < ends
+        process.kill()
 
 
 def query(folder: Path, sql: str) -> list[tuple[Any, ...]]:

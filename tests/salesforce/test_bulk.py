@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import signal
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from penstock_sandbox.handle import Sandbox
-from tests.hubspot.process import as_bytes, state
+from tests.hubspot.process import state
 from tests.salesforce.process import (
     CANARY,
     SCHEMA,
     counts,
     key,
+    killed,
     lasts,
     query,
     ran,
     record,
     records,
     rejects,
+    routes,
     settings_for,
-    started,
     stored,
     sync,
 )
 
 MANY = 2_300
-
-
-def routes(sandbox: Sandbox, part: str) -> int:
-    return sum(n for route, n in sandbox.stats().routes.items() if part in route)
 
 
 def settings_without_threshold(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
@@ -125,28 +120,12 @@ def test_lost_answers_at_every_step(tmp_path: Path, sandbox: Sandbox, place: str
     assert run.states[-1] == {"position": 1}
 
 
-def wait_for(sandbox: Sandbox, part: str) -> None:
-    """Look until a request of that kind has been answered."""
-    ends = time.monotonic() + 60
-    while not routes(sandbox, part):
-        assert time.monotonic() < ends
-
-
 @pytest.mark.parametrize("part", ["batches", "close"])
 def test_a_second_process_adopts_the_job_of_a_dead_one(tmp_path: Path, sandbox: Sandbox, part: str) -> None:
     """Killed when the file was there, and when the job was under way; newer values come meanwhile: none is stale."""
     sandbox.configure(salesforce={"bulk_seconds": 3600})
     settings = settings_for(sandbox, syncs=sync(bulk_above=10))
-    process = started(tmp_path, settings)
-    assert process.stdin is not None
-    process.stdin.write(as_bytes([SCHEMA, *records(100), state(1)]))
-    process.stdin.close()
-    wait_for(sandbox, "PUT" if part == "batches" else "PATCH")
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    for stream in (process.stdout, process.stderr):
-        assert stream is not None
-        stream.close()
+    killed(tmp_path, settings, [SCHEMA, *records(100), state(1)], sandbox, "PUT" if part == "batches" else "PATCH")
     sandbox.advance(3600)
     sandbox.configure(salesforce={"bulk_seconds": 0})
     lines = [SCHEMA, *records(50, "newer"), *records(50, start=50), state(2)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,20 @@ from penstock.modes import Action, Link
 from penstock.records import Response, Retry
 from penstock.relations import name_by_key
 from penstock_sandbox.handle import Sandbox
-from tests.hubspot.process import as_bytes, state
-from tests.salesforce.process import CANARY, SCHEMA, counts, key, query, ran, record, rejects, settings_for, started
-from tests.salesforce.test_bulk import routes, wait_for
+from tests.hubspot.process import state
+from tests.salesforce.process import (
+    CANARY,
+    SCHEMA,
+    counts,
+    key,
+    killed,
+    query,
+    ran,
+    record,
+    rejects,
+    routes,
+    settings_for,
+)
 from tests.salesforce.test_links_path import ACCOUNT_SCHEMA, ACCOUNTS, account, parents, syncs
 from tests.salesforce.values import row, sync_of, told
 
@@ -141,16 +151,7 @@ def test_links_of_an_adopted_job_are_remembered(tmp_path: Path, sandbox: Sandbox
     sandbox.configure(salesforce={"bulk_seconds": 3600})
     settings = settings_for(sandbox, syncs=by_key())
     lines = [SCHEMA, *(record(n, parent=f"A-{n % 6}") for n in range(MANY)), state(1)]
-    process = started(tmp_path, settings)
-    assert process.stdin is not None
-    process.stdin.write(as_bytes(lines))
-    process.stdin.close()
-    wait_for(sandbox, part)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    for stream in (process.stdout, process.stderr):
-        assert stream is not None
-        stream.close()
+    killed(tmp_path, settings, lines, sandbox, part)
     sandbox.advance(3600)
     sandbox.configure(salesforce={"bulk_seconds": 0})
     run = ran(tmp_path, settings, lines)

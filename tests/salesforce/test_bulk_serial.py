@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,23 +18,23 @@ from penstock.modes import Action
 from penstock.records import Delivered, Rejected, Response, Retry, Unknown
 from penstock_sandbox.handle import Sandbox
 from target_salesforce.api import Salesforce
-from tests.hubspot.process import as_bytes, state
+from tests.hubspot.process import state
 from tests.salesforce.process import (
     CANARY,
     SCHEMA,
     counts,
     key,
+    killed,
     lasts,
     query,
     ran,
     record,
     records,
     rejects,
+    routes,
     settings_for,
-    started,
     sync,
 )
-from tests.salesforce.test_bulk import routes, wait_for
 from tests.salesforce.test_bulk_links import by_key, seed_accounts
 from tests.salesforce.test_links_path import parents
 from tests.salesforce.values import lead, row, sync_of, told
@@ -95,16 +94,13 @@ def test_lost_answers_at_every_step(tmp_path: Path, sandbox: Sandbox, place: str
 def test_a_second_process_adopts_the_job_of_a_dead_one(tmp_path: Path, sandbox: Sandbox, steps: int) -> None:
     """Killed when the job, its batch, its end were there; newer values come meanwhile, and none is stale."""
     sandbox.configure(salesforce={"bulk_seconds": 3600})
-    process = started(tmp_path, settings(sandbox))
-    assert process.stdin is not None
-    process.stdin.write(as_bytes([SCHEMA, *records(100), state(1)]))
-    process.stdin.close()
-    wait_for(sandbox, {1: "POST /job", 2: "/batch", 3: "GET /job/"}[steps])
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    for stream in (process.stdout, process.stderr):
-        assert stream is not None
-        stream.close()
+    killed(
+        tmp_path,
+        settings(sandbox),
+        [SCHEMA, *records(100), state(1)],
+        sandbox,
+        {1: "POST /job", 2: "/batch", 3: "GET /job/"}[steps],
+    )
     sandbox.advance(3600)
     sandbox.configure(salesforce={"bulk_seconds": 0})
     # It is a serial job even if the sync no longer asks for one.

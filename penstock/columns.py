@@ -17,7 +17,7 @@ from msgspec.structs import astuple
 
 from penstock.bulk import Columns
 from penstock.errors import InvalidRecord
-from penstock.lenient import UNREADABLE
+from penstock.lenient import UNREADABLE, is_plain
 from penstock.mapping import LONGEST, REFUSED_COLUMN, Field, RecordMapper
 from penstock.records import RowKey, Source
 from penstock.rows import group_of
@@ -60,7 +60,10 @@ class ColumnMapper:
             form.match in form.fields
             and not (sync.created_only or sync.empty_only or sync.links or mapper.names)
             and REFUSED_COLUMN not in columns
+            and all(map(is_plain, [*columns, *mapper.constants, *(name for name, *_ in mapper.fields)]))
         )
+        if not self.fits:
+            return
         self._places = [columns.index(column) for _, column, *_ in mapper.fields]
         own = [f"column{n}" for n in range(len(columns))]
         self._record = msgspec.defstruct(

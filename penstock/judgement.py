@@ -31,7 +31,7 @@ def too_many_rejects(syncs: Iterable[OpenSync], policy: Policy) -> TooManyReject
         if enough and refused > share * attempted:
             return TooManyRejects(
                 f"stream {opened.sync.stream}: {refused} of {attempted} rows attempted were refused, "
-                f"allowed is a share of {share:g}",
-                "see `penstock rejects` for the reasons; the other rows were delivered",
+                f"max_rejected_share is {share:g}",
+                "see `penstock rejects` for the reasons; rows that were not refused were delivered",
             )
     return None

@@ -29,6 +29,11 @@ _closing = re.compile(rb"[}\]]+").match
 _surrogate = re.compile("[\ud800-\udfff]").search
 
 
+def is_plain(name: str) -> bool:
+    """Tell whether the fast parser can be told to look for a member of this name."""
+    return not any(char in '"\\' or char < " " for char in name)
+
+
 class Unreadable:
     """Stands in a record for a value that cannot be represented. `why` is the rule, never the value."""
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from penstock import __version__
 from penstock.errors import InvalidRecord, Misconfigured
-from penstock.lenient import UNREADABLE, OddRecord, Unreadable, checked, read_odd
+from penstock.lenient import UNREADABLE, OddRecord, Unreadable, checked, is_plain, read_odd
 from penstock.modes import NEVER, Json, Sync
 from penstock.records import Convert, Form, Payload, Record, RowKey, Source
 from penstock.syncs import nearest
@@ -147,6 +147,11 @@ class RecordMapper:
             f"stream {stream}: key column {key!r} is not in its SCHEMA{nearest(key, columns)}"
             for key in self.key_columns
             if key not in columns
+        ]
+        mistakes += [
+            f"stream {stream}: key column {key!r} has a quote, a backslash or a control character; rename it"
+            for key in self.key_columns
+            if not is_plain(key)
         ]
         mistakes += [
             f"sync {stream}: field {name} is taken from column {rule.column!r}, which the stream does not have"

@@ -368,11 +368,11 @@ class Abilities:
     by_match: frozenset[Action]
     """those that need no destination id"""
     members: str = ""
-    """what rows are memberships of, where they are: see `penstock.members`. They join by UPDATE, which also takes out
-    `Row.gone`, and leave by ARCHIVE, both by id; a FIND looks under `Row.match` alone, and `Delivered.created` tells
-    whether the object was no member before"""
+    """what rows are memberships of: see `penstock.members`. They join by UPDATE, which takes out `Row.gone`, and leave
+    by ARCHIVE, by id; a FIND looks under `Row.match` alone; `Delivered.created`: the object was no member before"""
     after_look: frozenset[Action] = frozenset()
     """those that make an object, once a look has found none"""
+    one_relation: bool = False  # all links with an object are the same, whatever their label
 
 
 class Destination(Protocol):

@@ -85,14 +85,27 @@ def outstanding(row: Row) -> Iterator[tuple[Action, int, str]]:
     away: list[tuple[Action, int, str]] = []
     if links_inline(row):
         return
+    kept = _kept(row)
     for at, (link, values) in enumerate(zip(row.sync.links, row.links, strict=False)):
         if values is None:
             continue  # the record does not speak of it
         wanted = {other for value in values if (other := row.others.get((at, value)))}
         yield from ((Action.LINK, at, other) for other in sorted(wanted) if not row.linked.get((link.name, other)))
         had = sorted(other for (name, other), state in row.linked.items() if name == link.name and state != THEIRS)
-        away += [(Action.UNLINK, at, other) for other in had if other not in wanted]
+        away += [(Action.UNLINK, at, other) for other in had if other not in wanted | kept.get(link.object, set())]
     yield from away
+
+
+def _kept(row: Row) -> dict[str, set[str]]:
+    """Return which others, by object, a row's links name at all, where all links with one are the same relation."""
+    kept: dict[str, set[str]] = {}
+    if row.mapper is None or row.mapper.abilities is None or not row.mapper.abilities.one_relation:
+        return kept
+    for at, (link, values) in enumerate(zip(row.sync.links, row.links, strict=False)):
+        named = (row.others.get((at, value)) for value in values or ())
+        spared = (other for name, other in row.linked if values is None and name == link.name)
+        kept.setdefault(link.object, set()).update(other for other in (*named, *spared) if other)
+    return kept
 
 
 def found_there(row: Row, there: frozenset[str]) -> list[tuple[str, str]]:

@@ -360,7 +360,9 @@ class Run:
         """Tell a stream without a sync from one whose sync is misspelt."""
         meant = nearest(stream, [name for name in self._syncs if name not in self._delivery.syncs])
         if meant:
-            raise Misconfigured(f"stream {stream} has no sync{meant}", "name the sync as the stream is named")
+            raise Misconfigured(
+                f"stream {stream} has no sync{meant}", "name the sync as the stream is named, or deselect the stream"
+            )
         log.warning("stream %s has no sync of its own; its fields go by name", stream)
 
     def _make_mapper(self, sync: Sync, columns: Mapping[str, Json], keys: list[str]) -> RecordMapper:

@@ -159,7 +159,12 @@ class Intercom:
             unarchives=self._options.unarchive or sync.strategy.removed is Action.ARCHIVE,
             deletes=self._options.permanent_delete,
         )
-        return replace(form, object=CONTACTS, links=links, abilities=_contact_abilities(match, lead=lead))
+        return replace(
+            form,
+            object=CONTACTS,
+            links=links,
+            abilities=replace(_contact_abilities(match, lead=lead), one_relation=True),
+        )
 
     def _company_form(
         self, sync: Sync, columns: Mapping[str, Json] | None, key_properties: Sequence[str], ask: Ask
@@ -180,6 +185,7 @@ class Intercom:
             able,
             frozenset({Action.UPDATE, Action.DELETE, Action.FIND} if by_id else {Action.UPSERT, Action.FIND}),
             after_look=frozenset() if by_id else frozenset({Action.CREATE}),
+            one_relation=True,
         )
         return replace(form, object=COMPANIES, links=links, abilities=abilities)
 
@@ -213,6 +219,7 @@ class Intercom:
             found.convert |= teammates
         known = self._attributes.of(model, ask)
         used = [known.get(Shape.plain(name)) or name for name in sorted(fields)]
+        note = self._workspace.note if teammates else ""
         return Form(
             match=match,
             fields=fields,
@@ -220,7 +227,7 @@ class Intercom:
             normalise=normalise_email if match == "email" else str.strip,
             clear=None,
             version=repr(used) + self._workspace.told(teammates, sync.links),
-            note=Shape.of(model).note(fields, sync.nulls, match),
+            note="; ".join(filter(None, [Shape.of(model).note(fields, sync.nulls, match), note])),
         )
 
     def _teammates(self, sync: Sync, columns: Mapping[str, Json] | None, ask: Ask) -> Mapping[str, Convert]:

@@ -38,6 +38,12 @@ class Workspace:
 
         return convert
 
+    @property
+    def note(self) -> str:
+        """Return what the user should know of fields that name teammates."""
+        lacks = self._admins is not None and not self._admins[0]
+        return f"teammates go by their ids alone, for want of the permission “{needed(_ADMINS)}”" if lacks else ""
+
     def may_read_tags(self, ask: Ask, at: str) -> None:
         """Hold that tags may be read, as they are before one is put on. Raises Misconfigured."""
         if not self._reads_tags:

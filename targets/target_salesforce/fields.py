@@ -137,7 +137,7 @@ def _in_range(one: Field) -> Passes:
     kinds: set[type] = {int} if one.type == "int" else {int, Decimal}
 
     def numbers(values: Sequence[Any], found: set[type]) -> bool:
-        if not kinds >= found or (Decimal in found and not all(map(isfinite, values))):
+        if not kinds >= found or (Decimal in found and not all(isfinite(v) for v in values if type(v) is Decimal)):
             return False
         return bool(-beyond < min(values) and max(values) < beyond)
 

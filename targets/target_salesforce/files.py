@@ -29,7 +29,7 @@ _CELLS: Mapping[type, Callable[[Any], str]] = {
     type(None): {None: NULL}.__getitem__,
     bool: {True: "true", False: "false"}.__getitem__,
     int: str,
-    Decimal: "{:f}".format,
+    Decimal: lambda value: format(value, "f") if -400 < value.adjusted() < 400 else str(value),
     UnsetType: {UNSET: ""}.__getitem__,
 }
 _WRITTEN = re.compile(rb'\n"([A-Za-z0-9]{15,18})","(true|false)","([^"]*(?:""[^"]*)*)"(?=[,\r\n])')
@@ -50,6 +50,7 @@ class Lines:
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self._names = names
+        self._columns = frozenset(names)
         self._pick: Callable[[Mapping[str, object]], tuple[object, ...]] = itemgetter(*names, names[0])
         """one more than there are, so that it is always several"""
         self._quotes = 2 * len(names) - 2
@@ -57,7 +58,12 @@ class Lines:
         """places of what names records: the row's own comes first, a parent's is `Relationship.Key`"""
 
     def line(self, payload: Mapping[str, object]) -> bytes | None:
-        """Write a row; None where it cannot travel in a file: a text `#N/A`, a CR in a key, no valid Unicode."""
+        """Write a row; None where it cannot travel in a file: a text `#N/A`, a CR in a key, no valid Unicode.
+
+        Neither can one with a field that the file has no column for: its stream had another SCHEMA when that was begun.
+        """
+        if not self._columns >= payload.keys():
+            return None
         try:
             values = self._pick(payload)[:-1]
         except KeyError:
@@ -79,7 +85,8 @@ class Lines:
 
     def many(self, columns: Mapping[str, Sequence[object]], rows: int) -> tuple[bytes, set[int]]:
         """Write many rows, whose values are given column by column, and return the places of those left to `line`."""
-        odd: set[int] = set()
+        beyond = [values for name, values in columns.items() if name not in self._columns]
+        odd = {n for values in beyond for n, value in enumerate(values) if value is not UNSET}
         cells = [_cells_of(columns[name], odd) if name in columns else [""] * rows for name in self._names]
         lines: Iterator[str] = map('","'.join, zip(*cells, strict=True))
         if odd:

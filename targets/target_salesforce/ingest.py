@@ -70,10 +70,10 @@ def head_of(text: str) -> Head:
 
 
 @lru_cache(16)
-def _lines(text: str) -> tuple[files.Lines, bool]:
-    """Return what writes the rows of a job, and whether they are named by their ids."""
+def _lines(text: str) -> tuple[files.Lines, str]:
+    """Return what writes the rows of a job, and the column by which they are named."""
     head = head_of(text)
-    return files.Lines(head.columns), head.key == ID
+    return files.Lines(head.columns), head.key
 
 
 class Ingest:
@@ -125,13 +125,15 @@ class Ingest:
 
     def line(self, head: str, row: Row) -> bytes | None:
         """Write a row as a line of the file; None for one that cannot travel in it."""
-        lines, by_id = _lines(head)
+        lines, key = _lines(head)
         sync = row.sync
         payload = _decode(row.body) if sync.created_only or sync.empty_only else row.payload
         if sync.links:
             payload = {**payload, **links_as_fields(row, row.action, by_job=True)}
-        if by_id:
+        if key == ID:
             payload = {**payload, ID: row.destination_id or row.match}
+        if row.action is Action.DELETE:
+            payload = {key: payload[key]}
         return lines.line(payload)
 
     def lines(self, head: str, rows: Columns) -> tuple[bytes, Collection[int]]:

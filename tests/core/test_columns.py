@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from penstock.columns import ColumnMapper, peek_all
-from penstock.errors import InvalidRecord
+from penstock.errors import InvalidRecord, Misconfigured
 from penstock.mapping import RecordMapper, decode_record
 from penstock.modes import FieldRule, Json, Link, Sync
 from penstock.records import Form
@@ -117,3 +117,20 @@ def test_numbers_keep_their_digits() -> None:
 def test_syncs_with_links_are_none_for_it(more: dict[str, Any]) -> None:
     assert ColumnMapper(mapper()).fits
     assert not ColumnMapper(mapper(**more)).fits
+
+
+@pytest.mark.parametrize("column", ['na"me', "na\\me", "na\tme", "_penstock_refused"])
+def test_columns_that_the_fast_parser_cannot_name_are_left_to_the_other(column: str) -> None:
+    fields = {"email": FieldRule("mail"), "name": FieldRule(column)}
+    form = Form("email", fields, dict.fromkeys(fields, tidy), str.lower, None)
+    columns = {**COLUMNS, column: {}}
+    assert not ColumnMapper(
+        RecordMapper(Sync("people", "contacts", "email", fields=fields), form, columns, ["id"])
+    ).fits
+
+
+def test_a_key_column_that_the_fast_parser_cannot_name_is_a_mistake() -> None:
+    fields = {"email": FieldRule("mail")}
+    form = Form("email", fields, dict.fromkeys(fields, tidy), str.lower, None)
+    with pytest.raises(Misconfigured, match=r"stream people: key column .* has a quote, a backslash or a control"):
+        RecordMapper(Sync("people", "contacts", "email", fields=fields), form, {**COLUMNS, 'i"d': {}}, ['i"d'])

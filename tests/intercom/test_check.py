@@ -111,3 +111,12 @@ def test_mistakes_are_told(
     assert done.code == 2, done.stderr
     assert word in done.stderr
     assert "dG9rOreal" not in done.stderr
+
+
+def test_the_check_says_that_teammates_cannot_be_looked_up(tmp_path: Path, sandbox: Sandbox) -> None:
+    sync = {**SYNC, "fields": {"external_id": "id", "owner_id": "owner"}}
+    for scopes, said in ((FEWER, True), ([*FEWER, "Read admins"], False)):
+        token = sandbox.intercom.grant("sandbox-poor", scopes=scopes)
+        done = ran(tmp_path, settings_for(sandbox, access_token=token, syncs={"more": sync}), [], "--test")
+        assert done.code == 0, done.stderr
+        assert ("teammates go by their ids alone, for want of the permission “Read admins”" in done.stderr) is said

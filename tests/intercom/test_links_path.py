@@ -37,6 +37,19 @@ def test_one_contact_that_is_gone_spoils_no_others_tag(tmp_path: Path, sandbox: 
     assert contacts(sandbox, "tags") == [(f"u-{n}", "a;b") for n in range(6)]
 
 
+@pytest.mark.parametrize("object_name", ["tags", "companies"])
+def test_what_another_link_of_the_row_still_names_stays(tmp_path: Path, sandbox: Sandbox, object_name: str) -> None:
+    sandbox.intercom.seed([], companies=[{"company_id": "acme"}, {"company_id": "x"}])
+    by = {"match": "company_id"} if object_name == "companies" else {}
+    links = [{"object": object_name, "from": name, "label": name, **by} for name in ("one", "other")]
+    syncs = {"people": {**PEOPLE, "associate": links}}
+    for one, other, left in [("acme", "acme", 1), (None, "acme", 1), ("x", "acme", 2), ("x", None, 1), (None, None, 0)]:
+        row = {"id": "u-1", "name": "n", "one": one, "other": other}
+        good(run(tmp_path, sandbox, stream("people", row), syncs))
+        [(_, found)] = contacts(sandbox, object_name)
+        assert len(list(filter(None, found.split(";")))) == left, (one, other)
+
+
 def test_a_permission_that_rows_need_is_named_with_the_sync_and_its_link(tmp_path: Path, sandbox: Sandbox) -> None:
     some = ["Read and list users and companies", "Read tags", "Write users and companies"]
     for number, (scopes, lacks) in enumerate([(some, "Write tags"), (some[:2], "Write users and companies")]):

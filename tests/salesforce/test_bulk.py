@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from penstock_sandbox.handle import Sandbox
-from tests.hubspot.process import state
+from tests.hubspot.process import Line, state
 from tests.salesforce.process import (
     CANARY,
     SCHEMA,
@@ -54,6 +54,25 @@ def test_rows_too_few_for_a_job_go_in_full_batches(tmp_path: Path, sandbox: Sand
     assert run.code == 0, run.stderr
     assert "jobs" not in counts(run)
     assert routes(sandbox, "composite/sobjects") == 5
+
+
+def test_a_field_that_a_jobs_file_has_no_column_for_is_not_lost(tmp_path: Path, sandbox: Sandbox) -> None:
+    """The SCHEMA changes in mid-stream, to more columns and to fewer; the job's file has those of one of them."""
+    syncs = {"people": {"object": "Lead", "match": "Key__c", "bulk_above": 10}}
+
+    def part(columns: str, start: int, count: int) -> list[Line]:
+        types = {name: {"type": ["string", "null"]} for name in columns.split()}
+        schema = {"type": "SCHEMA", "stream": "people", "key_properties": ["Key__c"], "schema": {"properties": types}}
+        rows = [{name: f"{name} {n}" for name in types} for n in range(start, start + count)]
+        return [schema, *({"type": "RECORD", "stream": "people", "record": row} for row in rows)]
+
+    few, more = "Key__c LastName Company", "Key__c LastName Company City"
+    lines = [*part(few, 0, 3), *part(more, 3, 30), *part(few, 33, 20), *part(more, 53, 5), state(1)]
+    run = ran(tmp_path, settings_for(sandbox, syncs=syncs), lines)
+    assert run.code == 0, run.stderr
+    cities = {name: fields.get("City") for name, fields in stored(sandbox).items()}
+    assert len(cities) == 58
+    assert {name for name, city in cities.items() if city} == {f"Key__c {n}" for n in [*range(3, 33), *range(53, 58)]}
 
 
 def test_a_key_with_a_carriage_return_finds_its_own_record(tmp_path: Path, sandbox: Sandbox) -> None:

@@ -9,7 +9,7 @@ import pytest
 from penstock.errors import InvalidRecord, Misconfigured
 from penstock.modes import MODES, NEVER, Action, FieldRule
 from target_salesforce.api import Options
-from target_salesforce.fields import Field, long_id, normaliser
+from target_salesforce.fields import Field, long_id, normaliser, passing
 from target_salesforce.ingest import ABOVE
 from tests.salesforce.values import PARTNER, QUEUE, USER, sync_of, told
 
@@ -266,3 +266,11 @@ def test_deleting_for_good_is_only_for_rows_that_name_the_record() -> None:
     ):
         with pytest.raises(Misconfigured, match="hard_delete"):
             told(wrong, options)
+
+
+def test_numbers_that_no_field_holds_are_looked_at_one_by_one() -> None:
+    passes = passing(Field("Score__c", "double", precision=18, scale=2))
+    assert passes is not None
+    assert passes([Decimal("0.5"), 7], {Decimal, int})
+    assert not passes([Decimal("0.5"), 10**400], {Decimal, int})
+    assert not passes([Decimal("NaN"), 7], {Decimal, int})

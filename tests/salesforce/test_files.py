@@ -90,7 +90,15 @@ def test_results_are_read_in_pieces() -> None:
 
 @pytest.mark.parametrize(
     ("value", "cell"),
-    [(None, "#N/A"), (True, "true"), (False, "false"), (7, "7"), (Decimal("1E+3"), "1000"), (Decimal("1.50"), "1.50")],
+    [
+        (None, "#N/A"),
+        (True, "true"),
+        (False, "false"),
+        (7, "7"),
+        (Decimal("1E+3"), "1000"),
+        (Decimal("1.50"), "1.50"),
+        (Decimal("1E-999999999999"), "1E-999999999999"),  # written out it would fill the memory
+    ],
 )
 def test_other_values(value: object, cell: str) -> None:
     assert Lines(("A", "B")).line({"A": value}) == f'"{cell}",""\r\n'.encode()
@@ -99,6 +107,13 @@ def test_other_values(value: object, cell: str) -> None:
 @pytest.mark.parametrize("value", ["#N/A", "a\0b", "\ud800"])
 def test_what_cannot_travel_in_a_file_goes_by_a_request(value: str) -> None:
     assert Lines(("A",)).line({"A": value}) is None
+
+
+def test_a_field_without_a_column_goes_by_a_request() -> None:
+    lines = Lines(("Key__c", "City"))
+    assert lines.line({"Key__c": "a", "Phone": "1"}) is None
+    text, left = lines.many({"Key__c": ["a", "b", "c"], "City": ["x", UNSET, "z"], "Phone": [UNSET, "1", None]}, 3)
+    assert (text, left) == (b'"a","x"\r\n', {1, 2})
 
 
 @pytest.mark.parametrize("newline", ["\r", "\r\n"])

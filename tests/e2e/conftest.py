@@ -35,7 +35,7 @@ def meltano(environment: dict[str, str]) -> Callable[..., subprocess.CompletedPr
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [MELTANO, *arguments], cwd=ROOT, env=environment, check=False, capture_output=True, text=True, timeout=300
+            [MELTANO, *arguments], cwd=ROOT, env=environment, check=False, capture_output=True, text=True, timeout=900
         )
 
     return run

@@ -48,7 +48,7 @@ def project(folder: Path, extractor: Plugin, loader: Plugin) -> Run:
     def run() -> str:
         done: subprocess.CompletedProcess[str] = subprocess.run(
             [MELTANO, "run", extractor["name"], loader["name"]],
-            cwd=folder, env=environment, check=False, capture_output=True, text=True, timeout=300,
+            cwd=folder, env=environment, check=False, capture_output=True, text=True, timeout=900,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stderr

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.e2e
 def demo() -> subprocess.CompletedProcess[str]:
     """Run the demo once."""
     return subprocess.run(
-        [sys.executable, "-m", "demo.demo"], cwd=ROOT, check=False, capture_output=True, text=True, timeout=300
+        [sys.executable, "-m", "demo.demo"], cwd=ROOT, check=False, capture_output=True, text=True, timeout=900
     )
 
 

@@ -80,7 +80,7 @@ class OpenJobs:
             self._settlement.elsewhere += found.unsettled
             self.open.append(found)
             opened.counts["jobs_adopted"] += 1
-            log.info("stream %s: job %s of an earlier run is adopted", opened.sync.stream, logged.name)
+            log.info("stream %s: job %s of an earlier run is adopted", opened.sync.stream, found.known_as)
             self._go_on(found, Moved(found.job.step))
         self._settlement.touch()
 
@@ -114,7 +114,12 @@ class OpenJobs:
             if not job.sent:
                 job.end()
             elif job.unsettled:
-                log.info("stream %s: job %s goes on; the next run adopts it", job.opened.sync.stream, job.job.name)
+                means = (
+                    "goes on; the next run adopts it"
+                    if job.job.id
+                    else "may not have been made; the next run looks for it"
+                )
+                log.info("stream %s: job %s %s", job.opened.sync.stream, job.known_as, means)
 
     def of(self, opened: OpenSync) -> list[OpenJob]:
         """Return the open jobs of a sync."""
@@ -275,13 +280,15 @@ class OpenJobs:
         if step is JobStep.POLL and self._ledger.wall() - job.at > self._jobs.limits_of(asked.sync).longest * (
             1 + job.cancelled
         ):
-            log.warning("stream %s: job %s does not come to an end", job.opened.sync.stream, asked.name)
+            log.warning("stream %s: job %s does not come to an end", job.opened.sync.stream, job.known_as)
             if job.cancelled:
                 self._end(job, Unknown("the job does not come to an end"))
                 return
             step = JobStep.CANCEL
         job.cancelled |= step is JobStep.CANCEL
         new = step is not asked.step or (moved.id or asked.id) != asked.id
+        if moved.id and asked.id is None:
+            log.info("stream %s: job %s has the id %s", job.opened.sync.stream, asked.name, moved.id)
         asked.step, asked.place, asked.id = step, moved.place, moved.id or asked.id
         job.due = self.now + moved.after
         if new:
@@ -328,7 +335,8 @@ class OpenJobs:
         self._settlement.touch()
         self.open.remove(job)
         opened = job.opened
-        log.info("stream %s: job %s is over", opened.sync.stream, job.job.name)
+        if job.sent:  # one that was dissolved was never spoken of
+            log.info("stream %s: job %s is over", opened.sync.stream, job.known_as)
         if opened.spool is not None:
             opened.spool.held = [held for held in opened.spool.held if held is not job.held]
             opened.spool.blocked = False

@@ -256,6 +256,11 @@ class OpenJob:
             raise AssertionError("the records of a job are gone with the run that made it")
         return mapper, self._records.get(line)
 
+    @property
+    def known_as(self) -> str:
+        """Return its name, and what the destination calls it where that is known."""
+        return f"{self.job.name} ({self.job.id})" if self.job.id else self.job.name
+
     def end(self) -> None:
         """Forget it: all its rows have come to their end, or go on without it."""
         self._log.end(self.number)

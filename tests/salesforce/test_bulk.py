@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ def test_many_rows_go_by_a_job_without_being_told_and_few_by_requests(tmp_path: 
     run = ran(tmp_path, settings, [SCHEMA, *records(MANY, size=7), state(1)])
     assert run.code == 0, run.stderr
     assert counts(run)["by job"] == f"{MANY:,}"
+    assert re.search(r"job penstock-1-1-\w+ has the id 750\w{15}\b", run.stderr)
+    assert re.search(r"job penstock-1-1-\w+ \(750\w{15}\) is over", run.stderr)
     assert lasts(sandbox) == {key(n): f"{CANARY} a" for n in range(MANY)}
     assert CANARY not in run.stderr
     assert query(tmp_path, "select count(*) from records where destination_id is null") == [(0,)]
